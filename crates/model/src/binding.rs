@@ -1,0 +1,203 @@
+//! How an app offers its capabilities over HTTP: paths, field names, body formats, where the token is.
+//!
+//! The study's contract is one binding (`study/contract.toml`); a user's app may have any other. An exploit never
+//! writes a path: it asks the binding.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a user can do with an app. The order is that of the study's six prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    Health,
+    Register,
+    Login,
+    Me,
+    Upload,
+    Files,
+    Download,
+    DeleteFile,
+    CreateNote,
+    ReadNote,
+    Search,
+    Users,
+    ChangeRole,
+    DeleteUser,
+    Webhook,
+    Events,
+}
+
+impl Capability {
+    pub const ALL: [Self; 16] = [
+        Self::Health,
+        Self::Register,
+        Self::Login,
+        Self::Me,
+        Self::Upload,
+        Self::Files,
+        Self::Download,
+        Self::DeleteFile,
+        Self::CreateNote,
+        Self::ReadNote,
+        Self::Search,
+        Self::Users,
+        Self::ChangeRole,
+        Self::DeleteUser,
+        Self::Webhook,
+        Self::Events,
+    ];
+
+    /// The name in files and messages; the same as serde's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Register => "register",
+            Self::Login => "login",
+            Self::Me => "me",
+            Self::Upload => "upload",
+            Self::Files => "files",
+            Self::Download => "download",
+            Self::DeleteFile => "delete-file",
+            Self::CreateNote => "create-note",
+            Self::ReadNote => "read-note",
+            Self::Search => "search",
+            Self::Users => "users",
+            Self::ChangeRole => "change-role",
+            Self::DeleteUser => "delete-user",
+            Self::Webhook => "webhook",
+            Self::Events => "events",
+        }
+    }
+
+    /// The canonical names of what a request for this capability carries.
+    pub fn inputs(self) -> &'static [&'static str] {
+        match self {
+            Self::Register | Self::Login => &["email", "password"],
+            Self::Upload => &["file"],
+            Self::CreateNote => &["title", "body"],
+            Self::Search => &["q", "sort", "limit"],
+            Self::ChangeRole => &["role"],
+            Self::Webhook => &["id", "type", "data"],
+            Self::Health
+            | Self::Me
+            | Self::Files
+            | Self::Download
+            | Self::DeleteFile
+            | Self::ReadNote
+            | Self::Users
+            | Self::DeleteUser
+            | Self::Events => &[],
+        }
+    }
+
+    /// The canonical names of what a reply carries. Lists have `list` (the array) and its members' fields.
+    pub fn outputs(self) -> &'static [&'static str] {
+        match self {
+            Self::Register | Self::Login => &["token"],
+            Self::Me => &["id", "email", "role"],
+            Self::Upload => &["id", "filename", "size"],
+            Self::Files => &["list", "id", "filename", "size"],
+            Self::CreateNote => &["id"],
+            Self::ReadNote => &["id", "title", "body", "created_at"],
+            Self::Search => &["list", "id", "title", "body", "created_at"],
+            Self::Users => &["list", "id", "email", "role"],
+            Self::Events => &["list", "id", "type", "data"],
+            Self::Health
+            | Self::Download
+            | Self::DeleteFile
+            | Self::ChangeRole
+            | Self::DeleteUser
+            | Self::Webhook => &[],
+        }
+    }
+}
+
+/// How the inputs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// No body; inputs, if any, go into the query.
+    None,
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data`; the input `file` becomes the file part.
+    Multipart,
+}
+
+/// One capability's request and reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    pub method: String,
+    /// The path, with `{id}` where an id goes.
+    pub path: String,
+    pub body: Body,
+    /// Canonical input name → the app's field: a name, or a JSON pointer (`/user/email`) for a nested JSON body.
+    /// What is left out has its canonical name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub send: BTreeMap<String, String>,
+    /// Canonical output name → a JSON pointer into the reply; for a list's fields, into one member of `list`.
+    /// What is left out is at `/<canonical name>`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub read: BTreeMap<String, String>,
+}
+
+impl Route {
+    /// The app's name or pointer for a canonical input.
+    pub fn field<'a>(&'a self, canonical: &'a str) -> &'a str {
+        self.send.get(canonical).map_or(canonical, String::as_str)
+    }
+
+    /// The JSON pointer for a canonical output.
+    pub fn pointer(&self, canonical: &str) -> String {
+        self.read
+            .get(canonical)
+            .cloned()
+            .unwrap_or_else(|| format!("/{canonical}"))
+    }
+
+    /// The path with an id put in. The id is written as it is: attacks need their bytes.
+    pub fn path_with(&self, id: &str) -> String {
+        self.path.replace("{id}", id)
+    }
+}
+
+/// Where a signed-in request carries the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "in", deny_unknown_fields)]
+pub enum Carrier {
+    /// `<name>: <scheme> <token>`; an empty scheme means the bare token. The token comes from the login reply's
+    /// `token` output.
+    Header { name: String, scheme: String },
+    /// A cookie that the login sets.
+    Cookie { name: String },
+}
+
+/// How a webhook is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// The header that carries the signature.
+    pub header: String,
+    /// What stands before the lower-case hex HMAC-SHA256 of the raw body.
+    pub prefix: String,
+}
+
+/// A whole app's offer. Files with a binding start with `version = 1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    pub version: u32,
+    pub token: Carrier,
+    pub signature: Signature,
+    pub routes: BTreeMap<Capability, Route>,
+}
+
+impl Binding {
+    pub fn route(&self, capability: Capability) -> Option<&Route> {
+        self.routes.get(&capability)
+    }
+}
