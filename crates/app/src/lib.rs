@@ -1,1 +1,15 @@
-//! app
+//! From a work tree to a running app: recognise, install, boot, and boot afresh.
+//!
+//! Knows nothing of exploits or verdicts. A boot that fails says at which step and whose fault it is.
+
+mod boot;
+pub mod framework;
+mod install;
+mod literals;
+mod tree;
+
+pub use boot::{Boot, BootError, Plan, Running, Settings};
+pub use framework::Framework;
+pub use install::{InstallError, Installed, Tools, cache_folder, install};
+pub use literals::literals;
+pub use tree::{TreeError, copy_tree};

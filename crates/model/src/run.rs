@@ -1,1 +1,120 @@
-//! A finished run as its readers see it.
+//! A run as its readers see it: judged, scored, never stored in this form.
+
+use serde::Serialize;
+
+use crate::facts::{Fault, Step};
+use crate::verdict::Word;
+
+/// The version of the machine output; its JSON schema is `docs/run.schema.json`.
+pub const SCHEMA: &str = "unrequested/run/1";
+
+/// One run of `bench` or `check`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    pub schema: &'static str,
+    pub run: String,
+    pub tool: String,
+    /// Whether every session was booted and every exploit decided or undecided by the app's own fault.
+    pub complete: bool,
+    pub sessions: Vec<Session>,
+    pub scores: Vec<Score>,
+}
+
+/// One app under attack.
+#[derive(Debug, Clone, Serialize)]
+pub struct Session {
+    pub id: String,
+    /// `recorded:hardened`, `reference`, or `none` for an app that was only checked.
+    pub agent: String,
+    pub framework: String,
+    pub arm: String,
+    pub replicate: u32,
+    pub step: String,
+    pub boot: Option<Boot>,
+    pub attack: Option<Cost>,
+    /// Why nothing was attacked.
+    pub trouble: Option<Trouble>,
+    pub verdicts: Vec<Judged>,
+    /// Empty in this version.
+    pub decisions: Vec<()>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Boot {
+    pub profile: &'static str,
+    /// The level of the box: `namespaces` or `plain processes`, or `none` for an app that was already running.
+    #[serde(rename = "box")]
+    pub level: String,
+    pub ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Cost {
+    pub requests: u64,
+    /// Without the boot.
+    pub wall_ms: u64,
+    /// The app's own processes, user and system time; `None` where it cannot be read.
+    pub app_cpu_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Trouble {
+    pub fault: Fault,
+    pub step: Step,
+    pub why: String,
+    /// The app's last words.
+    pub log: String,
+}
+
+/// Whether a prompt names or implies a control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    Requirement,
+    Hardening,
+}
+
+impl Tier {
+    pub const ALL: [Self; 2] = [Self::Requirement, Self::Hardening];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requirement => "requirement",
+            Self::Hardening => "hardening",
+        }
+    }
+}
+
+/// One exploit's verdict on one app.
+#[derive(Debug, Clone, Serialize)]
+pub struct Judged {
+    pub exploit: String,
+    pub area: String,
+    pub tier: Tier,
+    pub verdict: Word,
+    pub reason: String,
+    pub fault: Option<Fault>,
+    pub step: Option<Step>,
+    pub revision: u16,
+    /// How many tries were made; the last one counts.
+    pub attempts: u8,
+    /// Milder things seen on the way.
+    pub notes: Vec<String>,
+    /// Ids of exchanges in the ledger; those that show the effect first.
+    pub evidence: Vec<i64>,
+    /// The exploit's one-sentence title, for people.
+    #[serde(skip)]
+    pub title: String,
+}
+
+/// One session's counts in one tier. The two tiers are never added up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Score {
+    pub session: String,
+    pub tier: Tier,
+    pub of: usize,
+    pub exploited: usize,
+    pub resisted: usize,
+    pub not_applicable: usize,
+    pub inconclusive: usize,
+}

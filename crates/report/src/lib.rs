@@ -1,1 +1,11 @@
-//! report
+//! From verdicts to a score to a report. Pure: no files, no clock, no terminal.
+
+pub mod bench;
+pub mod check;
+pub mod curl;
+pub mod json;
+mod paint;
+mod score;
+
+pub use paint::{Paint, clean};
+pub use score::{score, session_scores};

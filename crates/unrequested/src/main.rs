@@ -1,1 +1,30 @@
-fn main() {}
+//! The command line of `unrequested`; the only crate that knows all others.
+
+mod cli;
+mod commands;
+mod context;
+mod exit;
+mod ledger;
+mod progress;
+mod session;
+mod target;
+mod view;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // In the box this program is the holder, and never comes back from here.
+    cell::holder_main_if_asked();
+    let cli = cli::Cli::parse();
+    let exit = match commands::run(cli) {
+        Ok(exit) => exit,
+        Err(fatal) => {
+            let _ = writeln!(std::io::stderr(), "unrequested: {}", fatal.why);
+            fatal.exit
+        }
+    };
+    exit.into()
+}

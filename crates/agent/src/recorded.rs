@@ -1,0 +1,48 @@
+//! The agent `recorded`: a sample session is a folder overlay per step, hand-written, on top of the starter.
+
+use std::path::Path;
+
+use crate::{Error, embedded};
+
+/// Who a sample session is said to be by, everywhere it shows up.
+pub const LABEL: &str = "hand-written sample";
+
+/// The names of a framework's sample sessions.
+pub fn names(framework: &str) -> Vec<String> {
+    let mut names: Vec<String> = embedded::folder(&format!("recordings/{framework}"))
+        .iter()
+        .filter_map(|(path, _)| path.split_once('/'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    names.dedup();
+    names
+}
+
+/// The steps of one, in order: `1-auth`, …
+pub fn steps(framework: &str, name: &str) -> Vec<String> {
+    let mut steps: Vec<String> = embedded::folder(&format!("recordings/{framework}/{name}"))
+        .iter()
+        .filter_map(|(path, _)| path.split_once('/'))
+        .map(|(step, _)| step.to_owned())
+        .filter(|step| step.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    steps.dedup();
+    steps
+}
+
+/// Writes the starter and the overlays up to and including step number `last` (1 to 6) into an empty folder.
+pub fn write(framework: &str, name: &str, last: usize, into: &Path) -> Result<(), Error> {
+    let steps = steps(framework, name);
+    if steps.is_empty() {
+        let (framework, name) = (framework.to_owned(), name.to_owned());
+        let known = names(&framework).join(", ");
+        return Err(Error::NoRecording { framework, name, known });
+    }
+    if embedded::write_folder(&format!("study/starters/{framework}"), into)? == 0 {
+        return Err(Error::NoStarter(framework.to_owned()));
+    }
+    for step in steps.iter().take(last) {
+        embedded::write_folder(&format!("recordings/{framework}/{name}/{step}"), into)?;
+    }
+    Ok(())
+}

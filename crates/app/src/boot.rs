@@ -1,0 +1,277 @@
+//! Boots a work tree in a cell of its own.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cell::{Cell, Level, Limits, Network, Spec};
+use model::{Capability, Fault};
+
+use crate::framework::Framework;
+use crate::tree::{TreeError, copy_tree};
+
+/// The contract's environment variables, as the tool sets them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub jwt_secret: String,
+    pub webhook_secret: String,
+    pub admin_email: String,
+    pub admin_password: String,
+    pub cors_origins: Vec<String>,
+}
+
+/// All that a boot needs; booting does not change it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The source; a copy runs.
+    pub tree: PathBuf,
+    pub framework: Option<&'static Framework>,
+    /// What goes first in `PATH`.
+    pub bin: Option<PathBuf>,
+    /// Folders and files the app must be able to read.
+    pub read: Vec<PathBuf>,
+    /// What is started when the tree has no `start.sh`.
+    pub command: Option<Vec<OsString>>,
+    pub settings: Settings,
+    pub level: Level,
+    /// Where cells are made; each boot has a folder of its own there.
+    pub cells: PathBuf,
+    /// The path that answers 200 when the app is ready.
+    pub health: String,
+    pub ready_within: Duration,
+}
+
+/// Why an app does not run.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{why}")]
+pub struct BootError {
+    pub fault: Fault,
+    /// The app ended by itself before it was ready, which for a missing secret is the right thing to do.
+    pub by_itself: bool,
+    pub why: String,
+    /// The last lines it printed.
+    pub log: String,
+}
+
+/// How the boot went.
+#[derive(Debug, Clone, Copy)]
+pub struct Boot {
+    pub level: Level,
+    pub took: Duration,
+}
+
+/// A running app. Dropping it ends all its processes and removes its folder.
+#[derive(Debug)]
+pub struct Running {
+    pub cell: Arc<Cell>,
+    pub address: SocketAddr,
+    pub boot: Boot,
+    /// All that the app can write lies below this.
+    pub root: PathBuf,
+    pub uploads: PathBuf,
+    pub database: PathBuf,
+    /// The folder for temporary files, as the app sees it.
+    pub temporary: PathBuf,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cell.end();
+        // A folder that cannot be removed is found and removed at the next start.
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+const PORT_IN_THE_BOX: u16 = 8000;
+const LOG_LINES: usize = 12;
+
+impl Plan {
+    /// Boots a fresh copy with an empty database, without the variables named.
+    pub fn boot(&self, without: &[&str]) -> Result<Running, BootError> {
+        let begun = Instant::now();
+        let harness = |why: String| BootError { fault: Fault::Harness, by_itself: false, why, log: String::new() };
+        fs::create_dir_all(&self.cells).map_err(|error| harness(format!("cannot make {}: {error}", self.cells.display())))?;
+        let root = unique(&self.cells).map_err(|error| harness(format!("cannot make a cell's folder: {error}")))?;
+        let running = self.start(&root, without, begun);
+        if running.is_err() {
+            let _ = fs::remove_dir_all(&root);
+        }
+        running
+    }
+
+    fn start(&self, root: &Path, without: &[&str], begun: Instant) -> Result<Running, BootError> {
+        let harness = |why: String| BootError { fault: Fault::Harness, by_itself: false, why, log: String::new() };
+        let app = |why: String| BootError { fault: Fault::App, by_itself: false, why, log: String::new() };
+        let tree = root.join("tree");
+        copy_tree(&self.tree, &tree).map_err(|error| match error {
+            TreeError::TooLarge(_) => app(error.to_string()),
+            TreeError::Copy(..) => harness(error.to_string()),
+        })?;
+        // Three folders deep, so that a name with up to three `../` still lands where it is seen.
+        let data = root.join("state/data");
+        fs::create_dir_all(&data).map_err(|error| harness(format!("cannot make {}: {error}", data.display())))?;
+        let (uploads, database) = (data.join("uploads"), data.join("app.db"));
+        let port = match self.level {
+            Level::Boxed => PORT_IN_THE_BOX,
+            Level::Plain => free_port().map_err(|error| harness(format!("no free port: {error}")))?,
+        };
+        let (command, why_not) = self.command(&tree);
+        let Some(command) = command else { return Err(app(why_not)) };
+        let env = self.environment(root, &uploads, &database, port, without);
+        let spec = Spec {
+            command,
+            env,
+            cwd: tree,
+            root: root.to_path_buf(),
+            read: self.read.clone(),
+            hide: Vec::new(),
+            limits: Limits::default(),
+            network: Network::Loopback,
+        };
+        let cell = cell::spawn(&spec, self.level).map_err(|error| harness(error.to_string()))?;
+        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+        let running = Running {
+            cell: Arc::new(cell),
+            address,
+            boot: Boot { level: self.level, took: Duration::ZERO },
+            root: root.to_path_buf(),
+            uploads,
+            database,
+            temporary: self.temporary(root),
+        };
+        self.wait(running, begun)
+    }
+
+    fn wait(&self, mut running: Running, begun: Instant) -> Result<Running, BootError> {
+        let ends = Instant::now() + self.ready_within;
+        let mut last = "nothing listened on PORT".to_owned();
+        loop {
+            if let Some(exit) = running.cell.exited() {
+                let log = tail(&running.cell);
+                let words = log.lines().last().unwrap_or("it printed nothing").to_owned();
+                return Err(BootError {
+                    fault: Fault::App,
+                    by_itself: true,
+                    why: format!("the app ended before it was ready ({exit}): {words}"),
+                    log,
+                });
+            }
+            match answers(&running, &self.health) {
+                Ok(200) => {
+                    running.boot.took = begun.elapsed();
+                    return Ok(running);
+                }
+                Ok(status) => last = format!("{} {} answered {status}", Capability::Health.name(), self.health),
+                Err(why) => last = if last.contains("answered") { last } else { why },
+            }
+            if Instant::now() > ends {
+                return Err(BootError {
+                    fault: Fault::App,
+                    by_itself: false,
+                    why: format!("the app was not ready within {} s: {last}", self.ready_within.as_secs()),
+                    log: tail(&running.cell),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    fn command(&self, tree: &Path) -> (Option<Vec<OsString>>, String) {
+        if let Some(command) = &self.command {
+            return (Some(command.clone()), String::new());
+        }
+        if tree.join("start.sh").is_file() {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let _ = fs::set_permissions(tree.join("start.sh"), fs::Permissions::from_mode(0o755));
+            }
+            return (Some(vec!["./start.sh".into()]), String::new());
+        }
+        let found = self.framework.and_then(|framework| (framework.start)(tree));
+        let why = "there is no start.sh, and no app was found to start; add a start.sh that serves on $PORT".to_owned();
+        (found.map(|words| words.into_iter().map(OsString::from).collect()), why)
+    }
+
+    /// The box shows the cell's own folder as `/tmp`.
+    fn temporary(&self, root: &Path) -> PathBuf {
+        match self.level {
+            Level::Boxed => PathBuf::from("/tmp"),
+            Level::Plain => root.join("tmp"),
+        }
+    }
+
+    fn environment(
+        &self,
+        root: &Path,
+        uploads: &Path,
+        database: &Path,
+        port: u16,
+        without: &[&str],
+    ) -> Vec<(OsString, OsString)> {
+        let system = "/usr/local/bin:/usr/bin:/bin";
+        let path = match &self.bin {
+            Some(bin) => format!("{}:{system}", bin.display()),
+            None => system.to_owned(),
+        };
+        let mut env: Vec<(&str, OsString)> = vec![
+            ("PATH", path.into()),
+            ("HOME", root.join("home").into()),
+            ("TMPDIR", self.temporary(root).into()),
+            ("LANG", "C.UTF-8".into()),
+            ("APP_ENV", "production".into()),
+            ("PORT", port.to_string().into()),
+            ("DATABASE_PATH", database.into()),
+            ("UPLOAD_DIR", uploads.into()),
+            ("JWT_SECRET", (&self.settings.jwt_secret).into()),
+            ("WEBHOOK_SECRET", (&self.settings.webhook_secret).into()),
+            ("ADMIN_EMAIL", (&self.settings.admin_email).into()),
+            ("ADMIN_PASSWORD", (&self.settings.admin_password).into()),
+            ("CORS_ORIGINS", self.settings.cors_origins.join(",").into()),
+        ];
+        if let Some(framework) = self.framework {
+            env.extend(framework.environment.iter().map(|(name, value)| (*name, OsString::from(value))));
+        }
+        env.into_iter().filter(|(name, _)| !without.contains(name)).map(|(name, value)| (name.into(), value)).collect()
+    }
+}
+
+fn answers(running: &Running, path: &str) -> Result<u16, String> {
+    let from = IpAddr::V4(Ipv4Addr::new(127, 8, 8, 8));
+    let from = if cfg!(target_os = "linux") { from } else { Ipv4Addr::LOCALHOST.into() };
+    let socket = running.cell.socket(from).map_err(|error| error.to_string())?;
+    let bytes = wire::Request::new("GET", path).bytes(&running.address.to_string());
+    let limits = wire::Limits { time: Duration::from_secs(2), bytes: 1 << 20 };
+    match wire::exchange(socket, running.address, "GET", &bytes, limits).reply {
+        Ok(reply) => Ok(reply.status),
+        Err(trouble) => Err(format!("PORT: {trouble}")),
+    }
+}
+
+fn tail(cell: &Cell) -> String {
+    let text = cell.log_tail(8 * 1024);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port())
+}
+
+/// A new folder below `parent`, named by this process so that leftovers can be told from what is in use.
+fn unique(parent: &Path) -> std::io::Result<PathBuf> {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!("{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Copies of work trees.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Folders that are made by tools and never part of an app's source.
+pub(crate) const LEFT_OUT: [&str; 9] =
+    [".git", ".venv", "venv", "node_modules", "__pycache__", ".unrequested", ".next", "target", ".pytest_cache"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    #[error("cannot copy {0}: {1}")]
+    Copy(PathBuf, io::Error),
+    #[error("{0} has more than {MOST_FILES} files or {MOST_MIB} MiB; name the app's own folder")]
+    TooLarge(PathBuf),
+}
+
+const MOST_FILES: usize = 50_000;
+const MOST_MIB: u64 = 1024;
+
+/// Copies what is source: no dependencies, no caches. A link is copied when it stays inside the tree, else left out.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<(), TreeError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| TreeError::Copy(path, error)
+    };
+    let (mut files, mut bytes) = (0, 0);
+    let mut folders = vec![(from.to_path_buf(), to.to_path_buf())];
+    while let Some((source, copy)) = folders.pop() {
+        fs::create_dir_all(&copy).map_err(failed(&copy))?;
+        for entry in fs::read_dir(&source).map_err(failed(&source))? {
+            let entry = entry.map_err(failed(&source))?;
+            let (path, name) = (entry.path(), entry.file_name());
+            let kind = entry.file_type().map_err(failed(&path))?;
+            if LEFT_OUT.iter().any(|left| name == *left) {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push((path, copy.join(name)));
+            } else if kind.is_file() {
+                files += 1;
+                bytes += entry.metadata().map(|meta| meta.len()).unwrap_or(0);
+                if files > MOST_FILES || bytes > MOST_MIB << 20 {
+                    return Err(TreeError::TooLarge(from.to_path_buf()));
+                }
+                fs::copy(&path, copy.join(name)).map_err(failed(&path))?;
+            } else if kind.is_symlink()
+                && let Ok(target) = fs::read_link(&path)
+                && target.is_relative()
+                && path.canonicalize().is_ok_and(|real| from.canonicalize().is_ok_and(|root| real.starts_with(root)))
+            {
+                std::os::unix::fs::symlink(&target, copy.join(name)).map_err(failed(&path))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Proxies before a real app: one that breaks for good, one that tells everybody everything.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+
+use super::http::{self, Told};
+use super::server::{Decoy, Exchange};
+
+/// How a proxy breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Break {
+    /// Closes without a reply.
+    Close,
+    Status500,
+    /// Keeps the connection and never answers.
+    Hang,
+    /// Answers bytes that are no HTTP.
+    Garbage,
+}
+
+impl Break {
+    pub const ALL: [Self; 4] = [Self::Close, Self::Status500, Self::Hang, Self::Garbage];
+}
+
+/// A running proxy. It calls the app from its client's address. Dropping it stops it, and not the app.
+pub type Proxy = Decoy;
+
+/// Forwards the first `n - 1` requests, and from the `n`-th on breaks: `break_at(1, …)` never forwards.
+pub fn break_at(n: usize, upstream: SocketAddr, how: Break) -> io::Result<Proxy> {
+    let upstream = v4(upstream)?;
+    Decoy::start(move |exchange| {
+        if exchange.number < n {
+            let reply = forward(exchange, upstream);
+            exchange.write(&reply);
+            return;
+        }
+        match how {
+            Break::Close => (),
+            Break::Status500 => {
+                exchange.answer(500, "application/json", br#"{"error":"internal error"}"#);
+            }
+            Break::Hang => hang(exchange),
+            Break::Garbage => {
+                exchange.write(b"\x16\x03\x01\x00\xff\xfe garbage \x00\r\n\r\n\x80\x81");
+            }
+        }
+    })
+}
+
+/// Forwards everything, and adds to each JSON reply a field with all that was ever said to it.
+pub fn spilling(upstream: SocketAddr) -> io::Result<Proxy> {
+    let upstream = v4(upstream)?;
+    let told = Mutex::new(Told::default());
+    Decoy::start(move |exchange| {
+        let seen = Told::add(&told, &exchange.request);
+        let reply = forward(exchange, upstream);
+        let spilled = with_spill(&reply, &seen).unwrap_or(reply);
+        exchange.write(&spilled);
+    })
+}
+
+fn v4(upstream: SocketAddr) -> io::Result<SocketAddrV4> {
+    match upstream {
+        SocketAddr::V4(at) => Ok(at),
+        SocketAddr::V6(_) => Err(io::Error::new(
+            ErrorKind::Unsupported,
+            "decoys stand before IPv4 apps",
+        )),
+    }
+}
+
+/// The app's reply; nothing when there is none, which closes the connection.
+fn forward(exchange: &mut Exchange, upstream: SocketAddrV4) -> Vec<u8> {
+    let from = match exchange.stream.peer_addr().map(|peer| peer.ip()) {
+        Ok(IpAddr::V4(from)) => from,
+        _ => Ipv4Addr::LOCALHOST,
+    };
+    let Ok(mut app) = http::dial(from, upstream) else {
+        return Vec::new();
+    };
+    // An app may refuse, and close, before it has read everything.
+    let _ = app.write_all(&exchange.request);
+    http::read_message(&mut app, &exchange.stop, true)
+}
+
+fn hang(exchange: &Exchange) {
+    let mut buffer = [0; 1];
+    while !exchange.stop.load(Ordering::Relaxed) {
+        match exchange.stream.peek(&mut buffer) {
+            // The client has gone.
+            Ok(0) => return,
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return;
+            }
+            _ => std::thread::sleep(http::TICK),
+        }
+    }
+}
+
+fn with_spill(reply: &[u8], seen: &str) -> Option<Vec<u8>> {
+    let end = http::head_end(reply)?;
+    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
+    let chunked = http::header(&head, "transfer-encoding").is_some();
+    let body = if chunked {
+        http::unchunked(&reply[end..])?
+    } else {
+        reply[end..].to_vec()
+    };
+    let mut whole: Value = serde_json::from_slice(&body).ok()?;
+    match &mut whole {
+        Value::Object(fields) => {
+            fields.insert("spilled".to_owned(), seen.into());
+        }
+        // A list of its own stays as long as it is, or no honest client would understand it.
+        Value::Array(members) => {
+            members
+                .first_mut()?
+                .as_object_mut()?
+                .insert("spilled".to_owned(), seen.into());
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+    }
+    let body = whole.to_string();
+    let kept = head.trim_end().lines().filter(|line| {
+        let name = line.split(':').next().unwrap_or_default().trim();
+        !name.eq_ignore_ascii_case("content-length")
+            && !name.eq_ignore_ascii_case("transfer-encoding")
+    });
+    let head: String = kept.flat_map(|line| [line, "\r\n"]).collect();
+    Some(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
+}

@@ -1,0 +1,345 @@
+//! The scoreboard of `bench`: only rows that differ, tiers apart and never summed, what is undecided with its cause,
+//! conclusion last.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use model::Word;
+use model::run::{Judged, Run, Score, Session, Tier};
+
+use crate::paint::{Paint, clean};
+use crate::score::session_scores;
+
+/// What a reader should do next.
+#[derive(Debug, Clone, Default)]
+pub struct Next {
+    pub lines: Vec<String>,
+}
+
+const NAME_WIDTH: usize = 28;
+const COLUMN: usize = 5;
+
+/// The whole scoreboard. `order` gives every exploit's id in the suite's order.
+pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
+    let mut out = String::new();
+    let (columns, troubled): (Vec<&Session>, Vec<&Session>) =
+        run.sessions.iter().filter(|session| session.agent != "reference").partition(|one| one.trouble.is_none());
+    if !columns.is_empty() {
+        heads(&mut out, &columns, paint);
+        for tier in Tier::ALL {
+            tier_rows(&mut out, tier, &columns, order, paint);
+        }
+        legend(&mut out, &columns);
+    }
+    for session in &run.sessions {
+        undecided(&mut out, session, paint);
+    }
+    for session in troubled {
+        let trouble = session.trouble.as_ref();
+        let why = trouble.map_or("", |trouble| trouble.why.as_str());
+        let _ = writeln!(out, " {} {}: not attacked: {}", paint.odd("?"), short(session), clean(why));
+    }
+    out.push('\n');
+    conclusion(&mut out, &columns);
+    foot(&mut out, run);
+    for line in &next.lines {
+        let _ = writeln!(out, " {line}");
+    }
+    out
+}
+
+fn short(session: &Session) -> String {
+    let agent = session.agent.strip_prefix("recorded:").unwrap_or(&session.agent);
+    format!("{}/{agent}", session.framework)
+}
+
+fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
+    let mut frameworks = String::new();
+    let mut names = String::new();
+    let mut last = "";
+    for session in columns {
+        let name = if session.framework == last { "" } else { session.framework.as_str() };
+        last = &session.framework;
+        if name.is_empty() {
+            let _ = write!(frameworks, "{:>COLUMN$}", "");
+        } else {
+            let _ = write!(frameworks, " {name:<4}");
+        }
+        let agent = session.agent.strip_prefix("recorded:").unwrap_or(&session.agent);
+        let word = agent.split(['-', '@']).next().unwrap_or(agent);
+        let word: String = word.chars().take(COLUMN - 1).collect();
+        let _ = write!(names, "{word:>COLUMN$}");
+    }
+    let pad = " ".repeat(NAME_WIDTH + 3);
+    let _ = writeln!(out, "{pad}{}", paint.head(frameworks.trim_end()));
+    let _ = writeln!(out, "{pad}{names}");
+}
+
+fn sign(judged: Option<&Judged>) -> char {
+    let Some(judged) = judged else { return ' ' };
+    match (judged.verdict, judged.tier) {
+        (Word::Exploited, Tier::Requirement) => 'x',
+        (Word::Resisted, Tier::Requirement) => '.',
+        (Word::Exploited, Tier::Hardening) => '-',
+        (Word::Resisted, Tier::Hardening) => '+',
+        (Word::NotApplicable, _) => 'n',
+        (Word::Inconclusive, _) => '?',
+    }
+}
+
+fn painted(sign: char, paint: Paint) -> String {
+    let cell = format!("{sign:>COLUMN$}");
+    match sign {
+        'x' | '-' => paint.bad(&cell),
+        '.' | '+' => paint.good(&cell),
+        '?' => paint.odd(&cell),
+        _ => cell,
+    }
+}
+
+fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str], paint: Paint) {
+    let of = columns.iter().map(|one| one.verdicts.iter().filter(|one| one.tier == tier).count()).max().unwrap_or(0);
+    if of == 0 {
+        return;
+    }
+    let (title, foot, all_good) = match tier {
+        Tier::Requirement => ("THE PROMPT ASKED", "resisted", "resisted by all"),
+        Tier::Hardening => ("NOBODY ASKED", "present", "present in all"),
+    };
+    let _ = writeln!(out, " {}", paint.head(&format!("{title} ({of})")));
+    let mut alike = 0;
+    for id in order {
+        let row: Vec<Option<&Judged>> = columns
+            .iter()
+            .map(|session| session.verdicts.iter().find(|one| one.exploit == *id && one.tier == tier))
+            .collect();
+        if row.iter().all(Option::is_none) {
+            continue;
+        }
+        if row.iter().flatten().all(|one| one.verdict == Word::Resisted) {
+            alike += 1;
+            continue;
+        }
+        let cells: String = row.into_iter().map(|one| painted(sign(one), paint)).collect();
+        let _ = writeln!(out, "   {id:<NAME_WIDTH$}{cells}");
+    }
+    if alike > 0 {
+        let _ = writeln!(out, "   {:<NAME_WIDTH$} {all_good}", format!("{alike} more"));
+    }
+    let counts: String = columns
+        .iter()
+        .map(|session| {
+            let score = tier_score(session, tier);
+            format!("{:>COLUMN$}", score.resisted)
+        })
+        .collect();
+    let _ = writeln!(out, "   {foot:<NAME_WIDTH$}{counts}\n");
+}
+
+fn tier_score(session: &Session, tier: Tier) -> Score {
+    session_scores(&session.id, &session.verdicts)
+        .into_iter()
+        .find(|score| score.tier == tier)
+        .unwrap_or(Score {
+            session: session.id.clone(),
+            tier,
+            of: 0,
+            exploited: 0,
+            resisted: 0,
+            not_applicable: 0,
+            inconclusive: 0,
+        })
+}
+
+fn legend(out: &mut String, columns: &[&Session]) {
+    let signs: Vec<char> = columns.iter().flat_map(|one| one.verdicts.iter().map(|one| sign(Some(one)))).collect();
+    let known = [
+        ('x', "exploited"),
+        ('.', "resisted"),
+        ('-', "absent"),
+        ('+', "present"),
+        ('n', "not applicable"),
+        ('?', "undecided"),
+    ];
+    let shown: Vec<String> =
+        known.iter().filter(|(sign, _)| signs.contains(sign)).map(|(sign, word)| format!("{sign} {word}")).collect();
+    let _ = writeln!(out, " {}", shown.join("   "));
+}
+
+fn undecided(out: &mut String, session: &Session, paint: Paint) {
+    let mut causes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for judged in session.verdicts.iter().filter(|one| one.verdict == Word::Inconclusive) {
+        causes.entry(clean(&judged.reason)).or_default().push(&judged.exploit);
+    }
+    for (cause, exploits) in causes {
+        let which = match exploits.as_slice() {
+            [one] => (*one).to_owned(),
+            [one, two] => format!("{one}, {two}"),
+            [one, rest @ ..] => format!("{one} and {} more", rest.len()),
+            [] => continue,
+        };
+        let _ = writeln!(out, " {} {} {which}: {cause}", paint.odd("?"), short(session));
+    }
+}
+
+/// What these sessions show, in words that claim no more.
+fn conclusion(out: &mut String, columns: &[&Session]) {
+    if columns.len() < 2 {
+        return;
+    }
+    let only_samples = columns.iter().all(|session| session.agent.starts_with("recorded:"));
+    let mut by_framework: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for session in columns {
+        let score = tier_score(session, Tier::Requirement);
+        let agent = session.agent.strip_prefix("recorded:").unwrap_or(&session.agent);
+        by_framework.entry(&session.framework).or_default().push(format!("{agent} {} of {}", score.resisted, score.of));
+    }
+    let _ = writeln!(out, " {}", if only_samples { "In these samples:" } else { "In these sessions:" });
+    for (framework, list) in by_framework {
+        wrap(out, &format!("{framework} resisted what the prompt asked for: {}.", list.join(", ")));
+    }
+    let mut seldom: Vec<&str> = Vec::new();
+    for judged in columns[0].verdicts.iter().filter(|one| one.tier == Tier::Hardening) {
+        let present = columns
+            .iter()
+            .filter(|one| {
+                one.verdicts.iter().any(|other| other.exploit == judged.exploit && other.verdict == Word::Resisted)
+            })
+            .count();
+        if present <= 1 {
+            seldom.push(&judged.exploit);
+        }
+    }
+    if !seldom.is_empty() {
+        let list = seldom.join(", ");
+        wrap(out, &format!("Of what nobody asked for, present in at most 1 of {}: {list}.", columns.len()));
+    }
+    if only_samples {
+        wrap(out, "They are hand-written: they show the instrument, not any agent.");
+    }
+}
+
+fn wrap(out: &mut String, text: &str) {
+    let mut line = String::from("  ");
+    for word in text.split(' ') {
+        if line.len() + word.len() + 1 > 79 {
+            let _ = writeln!(out, "{line}");
+            line = String::from("    ");
+        } else if !line.trim().is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+fn foot(out: &mut String, run: &Run) {
+    let verdicts: usize = run.sessions.iter().map(|session| session.verdicts.len()).sum();
+    let open = run
+        .sessions
+        .iter()
+        .flat_map(|session| &session.verdicts)
+        .filter(|one| one.verdict == Word::Inconclusive)
+        .count();
+    let requests: u64 = run.sessions.iter().filter_map(|session| session.attack.as_ref()).map(|one| one.requests).sum();
+    let state = if run.complete { "" } else { "   INCOMPLETE" };
+    let _ = writeln!(out, "\n {verdicts} verdicts, {open} undecided   {requests} requests{state}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::run::{SCHEMA, Trouble};
+    use model::{Fault, Step};
+
+    fn judged(exploit: &str, tier: Tier, verdict: Word) -> Judged {
+        Judged {
+            exploit: exploit.into(),
+            area: "auth".into(),
+            tier,
+            verdict,
+            reason: "a\x1b[31m reason".into(),
+            fault: None,
+            step: None,
+            revision: 1,
+            attempts: 1,
+            notes: vec![],
+            evidence: vec![],
+            title: String::new(),
+        }
+    }
+
+    fn session(agent: &str, verdicts: Vec<Judged>) -> Session {
+        Session {
+            id: format!("fastapi/{agent}"),
+            agent: agent.into(),
+            framework: "fastapi".into(),
+            arm: "silent".into(),
+            replicate: 1,
+            step: "6-production".into(),
+            boot: None,
+            attack: None,
+            trouble: None,
+            verdicts,
+            decisions: vec![],
+        }
+    }
+
+    fn run(sessions: Vec<Session>) -> Run {
+        Run { schema: SCHEMA, run: "r".into(), tool: "0".into(), complete: true, sessions, scores: vec![] }
+    }
+
+    #[test]
+    fn rows_that_do_not_differ_are_counted_and_tiers_stay_apart() {
+        let (r, h) = (Tier::Requirement, Tier::Hardening);
+        let one = session(
+            "recorded:literal",
+            vec![
+                judged("missing-token", r, Word::Resisted),
+                judged("sql-injection-sort", r, Word::Exploited),
+                judged("weak-password", h, Word::Exploited),
+            ],
+        );
+        let two = session(
+            "recorded:hardened",
+            vec![
+                judged("missing-token", r, Word::Resisted),
+                judged("sql-injection-sort", r, Word::Inconclusive),
+                judged("weak-password", h, Word::Resisted),
+            ],
+        );
+        let mut broken = session("recorded:broken", vec![]);
+        broken.trouble =
+            Some(Trouble { fault: Fault::App, step: Step::Boot, why: "it ended".into(), log: String::new() });
+        let text = render(
+            &run(vec![one, two, broken]),
+            &["missing-token", "sql-injection-sort", "weak-password"],
+            &Next::default(),
+            Paint(false),
+        );
+        let expected = "                                fastapi
+                                lite hard
+ THE PROMPT ASKED (2)
+   sql-injection-sort              x    ?
+   1 more                       resisted by all
+   resisted                        1    1
+
+ NOBODY ASKED (1)
+   weak-password                   -    +
+   present                         0    1
+
+ x exploited   . resisted   - absent   + present   ? undecided
+ ? fastapi/hardened sql-injection-sort: a\\x1b[31m reason
+ ? fastapi/broken: not attacked: it ended
+
+ In these samples:
+  fastapi resisted what the prompt asked for: literal 1 of 2, hardened 1 of 2.
+  Of what nobody asked for, present in at most 1 of 2: weak-password.
+  They are hand-written: they show the instrument, not any agent.
+
+ 6 verdicts, 1 undecided   0 requests
+";
+        assert_eq!(text, expected, "\n{text}");
+        assert!(text.lines().all(|line| line.len() <= 80));
+    }
+}

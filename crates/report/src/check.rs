@@ -1,0 +1,100 @@
+//! What `check` says of one app: findings for people, requirement before hardening.
+
+use std::fmt::Write as _;
+
+use model::Word;
+use model::run::{Judged, Run, Session, Tier};
+
+use crate::paint::{Paint, clean};
+
+/// One numbered finding.
+#[derive(Debug, Clone)]
+pub struct Finding<'a> {
+    /// Its number on the screen, for `replay` and `fix`.
+    pub number: usize,
+    pub judged: &'a Judged,
+}
+
+/// Exploited first, then what is absent, in the suite's order; numbered from 1.
+pub fn findings(session: &Session) -> Vec<Finding<'_>> {
+    let of = |tier| {
+        session.verdicts.iter().filter(move |one| one.verdict == Word::Exploited && one.tier == tier)
+    };
+    of(Tier::Requirement)
+        .chain(of(Tier::Hardening))
+        .enumerate()
+        .map(|(index, judged)| Finding { number: index + 1, judged })
+        .collect()
+}
+
+/// The whole screen for one app. `lines` come last.
+pub fn render(run: &Run, lines: &[String], paint: Paint) -> String {
+    let mut out = String::new();
+    for session in &run.sessions {
+        one(&mut out, session, paint);
+    }
+    for line in lines {
+        let _ = writeln!(out, " {line}");
+    }
+    out
+}
+
+fn one(out: &mut String, session: &Session, paint: Paint) {
+    if let Some(trouble) = &session.trouble {
+        let _ = writeln!(out, " {}", paint.odd("Nothing was attacked."));
+        let _ = writeln!(out, " {}", clean(&trouble.why));
+        for line in trouble.log.lines() {
+            let _ = writeln!(out, "   | {}", clean(line));
+        }
+        return;
+    }
+    let count = |word, tier| session.verdicts.iter().filter(|one| one.verdict == word && one.tier == tier).count();
+    let both = |word| count(word, Tier::Requirement) + count(word, Tier::Hardening);
+    let asked = session.verdicts.iter().filter(|one| one.tier == Tier::Requirement).count();
+    let unasked = session.verdicts.len() - asked;
+    let _ = writeln!(
+        out,
+        " asked for ({asked}): {} exploited, {} resisted   nobody asked ({unasked}): {} absent, {} present",
+        count(Word::Exploited, Tier::Requirement),
+        count(Word::Resisted, Tier::Requirement),
+        count(Word::Exploited, Tier::Hardening),
+        count(Word::Resisted, Tier::Hardening),
+    );
+    let _ = writeln!(out, " not applicable: {}   undecided: {}", both(Word::NotApplicable), both(Word::Inconclusive));
+    if let Some(cost) = &session.attack {
+        let _ = writeln!(out, " {} requests in {:.1} s", cost.requests, cost.wall_ms as f64 / 1000.0);
+    }
+    let findings = findings(session);
+    for (tier, title) in [(Tier::Requirement, "EXPLOITED"), (Tier::Hardening, "ABSENT: nobody asked, nobody decided")] {
+        let mut of_tier = findings.iter().filter(|finding| finding.judged.tier == tier).peekable();
+        if of_tier.peek().is_some() {
+            let _ = writeln!(out, "\n {}", paint.bad(title));
+        }
+        for finding in of_tier {
+            let judged = finding.judged;
+            let _ = writeln!(out, " {:>2}  {:<52} {}", finding.number, judged.title, judged.exploit);
+            let _ = writeln!(out, "     {}", clean(&judged.reason));
+            for note in &judged.notes {
+                let _ = writeln!(out, "     {}", paint.faint(&clean(note)));
+            }
+        }
+    }
+    let others = [(Word::Inconclusive, "UNDECIDED"), (Word::NotApplicable, "NOT APPLICABLE")];
+    for (word, title) in others {
+        let mut list = session.verdicts.iter().filter(|one| one.verdict == word).peekable();
+        if list.peek().is_some() {
+            let _ = writeln!(out, "\n {}", paint.odd(title));
+        }
+        for judged in list {
+            let _ = writeln!(out, "     {:<28} {}", judged.exploit, clean(&judged.reason));
+        }
+    }
+    let mut noted = session.verdicts.iter().filter(|one| one.verdict == Word::Resisted && !one.notes.is_empty()).peekable();
+    if noted.peek().is_some() {
+        let _ = writeln!(out, "\n {}", paint.head("REPORTED, not counted"));
+    }
+    for judged in noted {
+        let _ = writeln!(out, "     {:<28} {}", judged.exploit, clean(&judged.notes.join("; ")));
+    }
+    out.push('\n');
+}

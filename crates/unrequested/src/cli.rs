@@ -1,0 +1,155 @@
+//! The command line, in the three groups of the documentation: use, study, instrument.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures the security decisions that coding agents make when nobody asks.
+#[derive(Debug, Parser)]
+#[command(name = "unrequested", version, max_term_width = 100, after_help = "Exit codes: docs/exit-codes.md")]
+pub(crate) struct Cli {
+    /// Where runs, the ledger and work trees are kept.
+    #[arg(long, global = true, value_name = "FOLDER", env = "UNREQUESTED_DIR", default_value = ".unrequested")]
+    pub(crate) dir: PathBuf,
+    /// Refuse to run apps outside a box.
+    #[arg(long, global = true)]
+    pub(crate) require_box: bool,
+    /// No progress on stderr.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Colour: auto (a terminal and no NO_COLOR), always, never.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people, at most 80 columns.
+    Terminal,
+    /// One object; its schema is docs/run.schema.json.
+    Json,
+}
+
+/// From which finding on the exit code is 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Something the prompt asked for was exploited.
+    Exploited,
+    /// That, or a protection nobody asked for is absent.
+    Absent,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Use: boot one app that follows the contract, attack it, say what was found.
+    Check(Check),
+    /// Use: what an exploit does, when it counts, what it does not cover.
+    Explain {
+        /// An exploit's id; `unrequested list` names them.
+        id: String,
+    },
+    /// Use: run a finding's exploit again on a fresh copy, and print every request as a command.
+    Replay(Replay),
+    /// Study: run sessions, attack what they left, print the scoreboard.
+    Bench(Bench),
+    /// Study: print a run of the ledger again.
+    Report {
+        /// The run's id, or the start or end of it; the newest when left out.
+        run: Option<String>,
+        /// List all runs instead.
+        #[arg(long)]
+        list: bool,
+        #[arg(long, value_enum, default_value_t = Format::Terminal)]
+        format: Format,
+    },
+    /// Instrument: serve the secure reference app from the contract's environment variables.
+    Reference(Reference),
+    /// Instrument: what is known here: exploits, frameworks, samples, prompts.
+    List {
+        #[arg(long, value_enum, default_value_t = Format::Terminal)]
+        format: Format,
+    },
+    /// Instrument: what this machine has, and what is missing.
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The app's folder, or http://127.0.0.1:PORT of an app that runs already.
+    #[arg(default_value = ".")]
+    pub(crate) app: String,
+    /// Check a shipped hand-written sample instead: literal, imports-first, runtime-first, hardened.
+    #[arg(long, value_name = "NAME", conflicts_with = "app")]
+    pub(crate) sample: Option<String>,
+    /// Only these exploits, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = FailOn::Exploited)]
+    pub(crate) fail_on: FailOn,
+    /// A running app's host that is not loopback, and is yours.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) i_own: Option<String>,
+    /// For a running app: an admin account, as EMAIL:PASSWORD.
+    #[arg(long, env = "UNREQUESTED_ADMIN", value_name = "EMAIL:PASSWORD", hide_env_values = true)]
+    pub(crate) admin: Option<String>,
+    /// For a running app: its webhook secret.
+    #[arg(long, env = "UNREQUESTED_WEBHOOK_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub(crate) webhook_secret: Option<String>,
+    /// For a running app: the origins it allows, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
+    pub(crate) cors_origins: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A finding's number on the last `check` screen, or an exploit's id.
+    pub(crate) finding: String,
+    /// The run; the newest when left out.
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// The session of a `bench` run: `literal`, or the whole id.
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    /// Print the stored evidence and send nothing.
+    #[arg(long)]
+    pub(crate) stored: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// A study file; the shipped samples when left out.
+    pub(crate) study: Option<PathBuf>,
+    /// Only this framework.
+    #[arg(long)]
+    pub(crate) framework: Option<String>,
+    /// Only these exploits, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// Begin anew although an unfinished run of the same study could be resumed.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
+    /// Exit with 10 from this finding on.
+    #[arg(long, value_enum, default_value_t = FailOn::Never)]
+    pub(crate) fail_on: FailOn,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reference {
+    /// Take this control away, to see an exploit succeed; `unrequested list` names them. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) weak: Vec<String>,
+}

@@ -1,0 +1,113 @@
+//! One file per command.
+
+mod bench;
+mod check;
+mod doctor;
+mod explain;
+mod list;
+mod reference;
+mod replay;
+mod report;
+
+use std::io::{IsTerminal as _, Write as _};
+
+use ::report::Paint;
+use exploit::Entry;
+use model::Word;
+use model::run::{Run, Tier};
+
+use crate::cli::{Cli, Color, Command, FailOn};
+use crate::exit::{Exit, Fatal};
+
+pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
+    let paint = paint(cli.color);
+    match &cli.command {
+        Command::Bench(bench) => bench::run(&cli, bench, paint),
+        Command::Check(check) => check::run(&cli, check, paint),
+        Command::Explain { id } => explain::run(id, paint),
+        Command::Replay(replay) => replay::run(&cli, replay, paint),
+        Command::Report { run, list, format } => report::run(&cli, run.as_deref(), *list, *format, paint),
+        Command::Reference(reference) => reference::run(reference),
+        Command::List { format } => list::run(*format),
+        Command::Doctor => doctor::run(&cli),
+    }
+}
+
+fn paint(color: Color) -> Paint {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    Paint(match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::io::stdout().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    })
+}
+
+/// Writes a result to stdout. A reader that has gone away is not an error.
+fn print(text: &str) -> Result<(), Fatal> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Fatal::failed(format!("cannot write the result: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// The exploits with these ids, or all.
+fn chosen(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
+    let all = exploit::all();
+    if only.is_empty() {
+        return Ok(all);
+    }
+    for id in only {
+        if exploit::find(id).is_none() {
+            return Err(unknown_exploit(id));
+        }
+    }
+    Ok(all.into_iter().filter(|entry| only.iter().any(|id| id == entry.id)).collect())
+}
+
+fn unknown_exploit(id: &str) -> Fatal {
+    let near = nearest(id, exploit::all().iter().map(|entry| entry.id));
+    Fatal::usage(format!("there is no exploit `{id}`; did you mean `{near}`? `unrequested list` names all"))
+}
+
+/// The name with the most letter pairs in common.
+fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
+    let pairs = |text: &str| text.as_bytes().windows(2).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let wanted = pairs(wanted);
+    names.max_by_key(|name| pairs(name).iter().filter(|pair| wanted.contains(pair)).count()).unwrap_or_default()
+}
+
+fn is_incomplete(run: &Run) -> bool {
+    !run.complete
+}
+
+/// The exit code that findings ask for, if any.
+fn findings_exit(run: &Run, fail_on: FailOn) -> Option<Exit> {
+    let counts = |tier: Option<Tier>| {
+        run.sessions
+            .iter()
+            .filter(|session| session.agent != "reference")
+            .flat_map(|session| &session.verdicts)
+            .any(|judged| judged.verdict == Word::Exploited && tier.is_none_or(|tier| tier == judged.tier))
+    };
+    let found = match fail_on {
+        FailOn::Never => false,
+        FailOn::Exploited => counts(Some(Tier::Requirement)),
+        FailOn::Absent => counts(None),
+    };
+    found.then_some(Exit::Findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_typo_finds_its_word() {
+        let names = ["login-rate-limit", "weak-password", "webhook-replay"];
+        assert_eq!(nearest("login-rat-limit", names.into_iter()), "login-rate-limit");
+        assert_eq!(nearest("weak-pasword", names.into_iter()), "weak-password");
+    }
+}

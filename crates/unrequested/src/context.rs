@@ -1,0 +1,113 @@
+//! What every command that works needs: where things are, the ledger, the box.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use app::{Framework, Installed, Plan, Settings, Tools};
+use cell::Level;
+use exploit::Seed;
+
+use crate::exit::{Exit, Fatal};
+use crate::ledger::Ledger;
+
+pub(crate) struct Context {
+    /// `.unrequested` or `--dir`.
+    pub(crate) dir: PathBuf,
+    pub(crate) ledger: Ledger,
+    pub(crate) level: Level,
+    /// Why there is no box, when there is none.
+    pub(crate) no_box: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn open(dir: &Path, require_box: bool) -> Result<Self, Fatal> {
+        let ledger = Ledger::open(dir)?;
+        let dir = dir.canonicalize()?;
+        let probe = cell::probe();
+        if require_box && probe.level == Level::Plain {
+            let why = probe.why_not.unwrap_or_default();
+            return Err(Fatal { exit: Exit::Missing, why: format!("no box can be had here: {why}") });
+        }
+        let context = Self { dir, ledger, level: probe.level, no_box: probe.why_not };
+        context.remove_leftovers();
+        Ok(context)
+    }
+
+    pub(crate) fn cells(&self) -> PathBuf {
+        self.dir.join("cells")
+    }
+
+    /// Folders of cells whose tool is gone: it was killed, and could not remove them.
+    fn remove_leftovers(&self) {
+        let Ok(entries) = std::fs::read_dir(self.cells()) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.split('-').next().and_then(|pid| pid.parse::<u32>().ok());
+            let alive = owner.is_some_and(|pid| pid == std::process::id() || Path::new(&format!("/proc/{pid}")).exists());
+            if !alive {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    /// How to boot a tree.
+    pub(crate) fn plan(
+        &self,
+        tree: &Path,
+        framework: Option<&'static Framework>,
+        installed: Option<Installed>,
+        seed: &Seed,
+    ) -> Plan {
+        Plan {
+            tree: tree.to_path_buf(),
+            framework,
+            read: installed.as_ref().map(|installed| installed.read.clone()).unwrap_or_default(),
+            bin: installed.map(|installed| installed.bin),
+            command: None,
+            settings: settings(seed),
+            level: self.level,
+            cells: self.cells(),
+            health: "/api/health".to_owned(),
+            ready_within: Duration::from_secs(45),
+        }
+    }
+
+    /// How to boot the reference app: this program itself.
+    pub(crate) fn reference_plan(&self, seed: &Seed) -> Result<Plan, Fatal> {
+        let tree = self.dir.join("reference-tree");
+        std::fs::create_dir_all(&tree)?;
+        let program = std::env::current_exe()?;
+        let mut plan = self.plan(&tree, None, None, seed);
+        plan.command = Some(vec![program.clone().into(), "reference".into()]);
+        plan.read = vec![program];
+        Ok(plan)
+    }
+
+    pub(crate) fn install(&self, tree: &Path, framework: &Framework) -> Result<Installed, app::InstallError> {
+        let tools = Tools::look()?;
+        app::install(tree, framework, &tools, &app::cache_folder())
+    }
+}
+
+/// The contract's variables, made of a seed.
+fn settings(seed: &Seed) -> Settings {
+    let word = |purpose: &str, count| seed.letters(&format!("settings/{purpose}"), count);
+    let capitals = word("admin-capitals", 7).to_uppercase();
+    Settings {
+        jwt_secret: word("jwt", 48),
+        webhook_secret: word("webhook", 40),
+        admin_email: format!("{}@example.org", word("admin", 10)),
+        admin_password: format!("{}{capitals}407-_.", word("admin-password", 7)),
+        cors_origins: vec![
+            format!("https://{}.example.com", word("origin", 8)),
+            format!("https://{}.example.net", word("other-origin", 8)),
+        ],
+    }
+}
+
+/// A hash over the suite: exploits and their revisions. Results of different suites never mix.
+pub(crate) fn suite_hash() -> String {
+    let parts: Vec<String> =
+        exploit::all().iter().map(|entry| format!("{} r{}", entry.id, entry.exploit.revision)).collect();
+    blake3::hash(parts.join("\n").as_bytes()).to_hex().as_str()[..16].to_owned()
+}

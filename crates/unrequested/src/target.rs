@@ -1,0 +1,120 @@
+//! Joins `app` and `cell` to what `exploit` needs: sockets in the box, fresh copies, the folder the app writes to.
+
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use app::{BootError, Plan, Running};
+use cell::{Cell, Level};
+use exploit::{Dial, Endpoint, Given, NoBoot, Stage, Storage, Target};
+use model::{Binding, Cause, Step};
+
+/// How long one reply may take: ten times what the slowest honest one took on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Sockets made inside the app's box.
+struct InBox {
+    cell: Arc<Cell>,
+}
+
+impl Dial for InBox {
+    fn socket(&self, from: IpAddr) -> std::io::Result<OwnedFd> {
+        self.cell.socket(from)
+    }
+
+    fn many_addresses(&self) -> bool {
+        cfg!(target_os = "linux")
+    }
+
+    fn outside(&self) -> Option<IpAddr> {
+        self.cell.outside_address().map(IpAddr::V4)
+    }
+}
+
+/// Boots copies of one app and counts what CPU time they used.
+#[derive(Clone)]
+pub(crate) struct Stand {
+    plan: Arc<Plan>,
+    binding: Arc<Binding>,
+    literals: Arc<Vec<String>>,
+    /// Milliseconds of CPU that ended copies used.
+    spent: Arc<AtomicU64>,
+}
+
+/// Ends a copy, and books its CPU time.
+struct Keep {
+    running: Running,
+    spent: Arc<AtomicU64>,
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        let used = self.running.cell.cpu().unwrap_or_default();
+        self.spent.fetch_add(millis(used), Ordering::Relaxed);
+    }
+}
+
+impl Stand {
+    pub(crate) fn new(plan: Plan, binding: Binding) -> Self {
+        let literals = app::literals(&plan.tree);
+        Self {
+            plan: Arc::new(plan),
+            binding: Arc::new(binding),
+            literals: Arc::new(literals),
+            spent: Arc::default(),
+        }
+    }
+
+    /// Boots a copy; the target keeps it alive.
+    pub(crate) fn target(&self, without: &[&str]) -> Result<(Target, app::Boot, Arc<Cell>), BootError> {
+        let running = self.plan.boot(without)?;
+        let (boot, cell) = (running.boot, running.cell.clone());
+        let settings = &self.plan.settings;
+        let set = |name: &str, value: &str| (!without.contains(&name)).then(|| value.to_owned());
+        let given = Given {
+            jwt_secret: set("JWT_SECRET", &settings.jwt_secret),
+            webhook_secret: set("WEBHOOK_SECRET", &settings.webhook_secret),
+            admin: Some((settings.admin_email.clone(), settings.admin_password.clone())),
+            cors_origins: settings.cors_origins.clone(),
+            literals: self.literals.to_vec(),
+            temporary: Some(running.temporary.display().to_string()),
+            production: true,
+        };
+        let target = Target {
+            at: Endpoint { address: running.address, host: running.address.to_string() },
+            dial: Arc::new(InBox { cell: cell.clone() }),
+            binding: self.binding.clone(),
+            given,
+            storage: Some(Storage::new(running.root.clone(), running.uploads.clone(), running.database.clone())),
+            stage: Some(Arc::new(self.clone())),
+            patience: crate::target::PATIENCE,
+            keep: Some(Arc::new(Keep { running, spent: self.spent.clone() })),
+        };
+        Ok((target, boot, cell))
+    }
+
+    /// The CPU time of copies that have ended.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.plan.level
+    }
+}
+
+impl Stage for Stand {
+    fn boot(&self, without: &[&str]) -> Result<Target, NoBoot> {
+        match self.target(without) {
+            Ok((target, _, _)) => Ok(target),
+            Err(error) if error.by_itself => Err(NoBoot::BySelf(error.why)),
+            Err(error) => Err(NoBoot::Other(Cause { fault: error.fault, step: Step::Boot, why: error.why })),
+        }
+    }
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

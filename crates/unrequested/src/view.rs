@@ -1,0 +1,134 @@
+//! From the ledger to a run as its readers see it: facts are judged here, at every read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use model::run::{Boot, Cost, Judged, Run, SCHEMA, Session, Tier, Trouble};
+use model::{Facts, Fault, Reason, Verdict, Word, judge};
+
+use crate::exit::Fatal;
+use crate::ledger::{AttackRow, Ledger, RunRow, UnitRow};
+
+/// Which exploits the prompts name: tier R.
+pub(crate) fn tiers() -> Result<HashMap<String, Tier>, Fatal> {
+    let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
+    let asked: Vec<&String> = prompts.iter().flat_map(|prompt| &prompt.controls).collect();
+    Ok(exploit::all()
+        .iter()
+        .map(|entry| {
+            let named = asked.iter().any(|id| *id == entry.id);
+            (entry.id.to_owned(), if named { Tier::Requirement } else { Tier::Hardening })
+        })
+        .collect())
+}
+
+/// Reads and judges a run.
+pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
+    let tiers = tiers()?;
+    let mut latest: BTreeMap<(String, String), UnitRow> = BTreeMap::new();
+    let mut order = Vec::new();
+    for unit in ledger.units(&row.id)? {
+        let name = (unit.new.session.clone(), unit.new.step.clone());
+        if !order.contains(&name) {
+            order.push(name.clone());
+        }
+        latest.insert(name, unit);
+    }
+    let mut sessions = Vec::new();
+    for name in &order {
+        if let Some(unit) = latest.get(name) {
+            sessions.push(session(ledger, unit, &tiers)?);
+        }
+    }
+    let whole = sessions.iter().all(|session| {
+        session.trouble.as_ref().is_none_or(|trouble| trouble.fault == Fault::App)
+            && session.verdicts.iter().all(|judged| judged.fault != Some(Fault::Harness))
+    });
+    let mut run = Run {
+        schema: SCHEMA,
+        run: row.id.clone(),
+        tool: row.tool.clone(),
+        complete: row.ended.is_some() && whole,
+        sessions,
+        scores: Vec::new(),
+    };
+    run.scores = report::score(&run);
+    Ok(run)
+}
+
+fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Result<Session, Fatal> {
+    let attacks = ledger.attacks(unit.id)?;
+    let mut verdicts = Vec::new();
+    for entry in exploit::all() {
+        let tries: Vec<&AttackRow> = attacks.iter().filter(|attack| attack.exploit == entry.id).collect();
+        let tier = tiers.get(entry.id).copied().unwrap_or(Tier::Hardening);
+        let blank = |verdict: &Verdict, revision, attempts| Judged {
+            exploit: entry.id.to_owned(),
+            area: entry.area.to_owned(),
+            tier,
+            verdict: verdict.word(),
+            reason: verdict.why(),
+            fault: verdict.fault(),
+            step: verdict.step(),
+            revision,
+            attempts,
+            notes: Vec::new(),
+            evidence: Vec::new(),
+            title: entry.exploit.title.to_owned(),
+        };
+        if let Some(last) = tries.last() {
+            let verdict = judge(&last.facts);
+            let ids = ledger.exchange_ids(last.id)?;
+            verdicts.push(Judged {
+                notes: last.facts.notes.clone(),
+                evidence: evidence(&last.facts, &verdict, &ids),
+                ..blank(&verdict, last.revision, last.attempt)
+            });
+        } else if let Some(cause) = &unit.cause {
+            let verdict = judge(&Facts { stop: Some(cause.clone()), ..Facts::default() });
+            verdicts.push(blank(&verdict, entry.exploit.revision, unit.attempt as u8));
+        }
+    }
+    Ok(Session {
+        id: unit.new.session.clone(),
+        agent: unit.new.agent.clone(),
+        framework: unit.new.framework.clone(),
+        arm: unit.new.arm.clone(),
+        replicate: unit.new.replicate,
+        step: unit.new.step.clone(),
+        boot: unit.boot_ms.map(|ms| Boot {
+            profile: if unit.profile.as_deref() == Some("production") { "production" } else { "unknown" },
+            level: unit.level.clone().unwrap_or_default(),
+            ms,
+        }),
+        attack: unit.requests.zip(unit.wall_ms).map(|(requests, wall_ms)| Cost {
+            requests,
+            wall_ms,
+            app_cpu_ms: unit.app_cpu_ms,
+        }),
+        trouble: unit.cause.as_ref().map(|cause| Trouble {
+            fault: cause.fault,
+            step: cause.step,
+            why: cause.why.clone(),
+            log: unit.log.clone(),
+        }),
+        verdicts,
+        decisions: Vec::new(),
+    })
+}
+
+/// The exchanges that show the effect first, then the others that were looked at.
+fn evidence(facts: &Facts, verdict: &Verdict, ids: &[i64]) -> Vec<i64> {
+    let shows = verdict.word() == Word::Exploited && matches!(verdict.reason(), Reason::Effect(_));
+    let mut looks: Vec<_> = facts.looked.iter().filter(|look| !shows || look.held).collect();
+    looks.sort_by_key(|look| !look.held);
+    let mut found: Vec<i64> = looks
+        .iter()
+        .filter_map(|look| look.exchange)
+        .filter_map(|number| ids.get(number as usize).copied())
+        .collect();
+    found.dedup();
+    if found.is_empty() {
+        found.extend(ids.last());
+    }
+    found
+}
