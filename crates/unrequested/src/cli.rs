@@ -69,6 +69,9 @@ pub(crate) enum Command {
         /// List all runs instead.
         #[arg(long)]
         list: bool,
+        /// What the attacks cost: requests, wall time without the boot, and that over the app's own processor time.
+        #[arg(long, conflicts_with = "list")]
+        cost: bool,
         #[arg(long, value_enum, default_value_t = Format::Terminal)]
         format: Format,
     },
@@ -98,6 +101,9 @@ pub(crate) struct Check {
     pub(crate) format: Format,
     #[arg(long, value_enum, default_value_t = FailOn::Exploited)]
     pub(crate) fail_on: FailOn,
+    /// How long the app may take to answer its health route.
+    #[arg(long, value_name = "SECONDS", default_value_t = 45)]
+    pub(crate) ready_within: u64,
     /// A running app's host that is not loopback, and is yours.
     #[arg(long, value_name = "HOST")]
     pub(crate) i_own: Option<String>,

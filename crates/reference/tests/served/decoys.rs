@@ -3,7 +3,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, honest, serve, unique};
+use crate::honest::honest;
+use crate::support::{Client, serve, unique};
 use model::Capability;
 use reference::decoy::{self, Break};
 use reference::{contract, other_binding};

@@ -1,7 +1,6 @@
 //! The app as it is served: the contract, the switches, the decoys.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::format_push_string,
     clippy::format_collect,
     reason = "tests, and a client that only they use"
@@ -10,5 +9,6 @@
 mod attacks;
 mod contract;
 mod decoys;
+mod honest;
 mod support;
 mod switches;

@@ -8,7 +8,8 @@ use model::{Binding, Capability};
 use reference::{App, LimitStyle, Shape, Weakness, contract, other_binding};
 
 use crate::attacks::{forge, tripped};
-use crate::support::{Client, People, Site, honest, serve, settings, unique};
+use crate::honest::honest;
+use crate::support::{Client, People, Site, serve, settings, unique};
 
 /// What `attacks::tripped` cannot see, each with a test of its own here.
 const APART: [&str; 2] = ["login-rate-limit", "default-secret"];

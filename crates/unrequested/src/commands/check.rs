@@ -54,6 +54,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             if let Some(route) = binding.route(model::Capability::Health) {
                 plan.health.clone_from(&route.path);
             }
+            plan.ready_within = std::time::Duration::from_secs(check.ready_within);
             let stand = Stand::new(plan, binding);
             progress.line(&format!(" A copy is booted in its production profile; box: {}.", stand.level()));
             let new = unit(&agent, framework.id, Some(&tree));

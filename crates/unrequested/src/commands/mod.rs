@@ -26,7 +26,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Check(check) => check::run(&cli, check, paint),
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
-        Command::Report { run, list, format } => report::run(&cli, run.as_deref(), *list, *format, paint),
+        Command::Report { run, list, cost, format } => {
+            let what = if *list { report::What::List } else if *cost { report::What::Cost } else { report::What::Run };
+            report::run(&cli, run.as_deref(), what, *format, paint)
+        }
         Command::Reference(reference) => reference::run(reference),
         Command::List { format } => list::run(*format),
         Command::Doctor => doctor::run(&cli),

@@ -10,7 +10,14 @@ use crate::exit::{Exit, Fatal};
 use crate::ledger::Ledger;
 use crate::view;
 
-pub(super) fn run(cli: &Cli, run: Option<&str>, list: bool, format: Format, paint: Paint) -> Result<Exit, Fatal> {
+/// What is asked of the ledger.
+pub(super) enum What {
+    Run,
+    List,
+    Cost,
+}
+
+pub(super) fn run(cli: &Cli, run: Option<&str>, what: What, format: Format, paint: Paint) -> Result<Exit, Fatal> {
     if !cli.dir.join("ledger.db").is_file() {
         return Err(Fatal::nothing(format!(
             "there is no ledger in {}; `unrequested bench` or `unrequested check` makes one",
@@ -18,7 +25,7 @@ pub(super) fn run(cli: &Cli, run: Option<&str>, list: bool, format: Format, pain
         )));
     }
     let ledger = Ledger::open(&cli.dir)?;
-    if list {
+    if matches!(what, What::List) {
         let mut out = String::new();
         for row in ledger.runs()? {
             let state = if row.ended.is_some() { "finished" } else { "unfinished" };
@@ -30,6 +37,10 @@ pub(super) fn run(cli: &Cli, run: Option<&str>, list: bool, format: Format, pain
     }
     let row = ledger.run(run)?;
     let judged = view::run(&ledger, &row)?;
+    if matches!(what, What::Cost) {
+        print(&cost(&judged))?;
+        return Ok(Exit::Done);
+    }
     print(&match (format, row.command.as_str()) {
         (Format::Json, _) => report::json::render(&judged),
         (Format::Terminal, "check") => report::check::render(&judged, &check::lines(&judged, &row, Exit::Done), paint),
@@ -39,4 +50,26 @@ pub(super) fn run(cli: &Cli, run: Option<&str>, list: bool, format: Format, pain
         }
     })?;
     Ok(Exit::Done)
+}
+
+fn cost(run: &model::run::Run) -> String {
+    let mut out = format!(
+        "{:<34} {:>8} {:>8} {:>9} {:>6}   {}\n",
+        "session", "requests", "wall s", "app CPU s", "ratio", "boot s"
+    );
+    for session in &run.sessions {
+        let Some(cost) = &session.attack else { continue };
+        let wall = cost.wall_ms as f64 / 1000.0;
+        let boot = session.boot.as_ref().map_or(0.0, |boot| boot.ms as f64 / 1000.0);
+        let (cpu, ratio) = match cost.app_cpu_ms {
+            Some(ms) if ms > 0 => {
+                let cpu = ms as f64 / 1000.0;
+                (format!("{cpu:.1}"), format!("{:.2}", wall / cpu))
+            }
+            Some(_) | None => ("unknown".to_owned(), "-".to_owned()),
+        };
+        let _ = writeln!(out, "{:<34} {:>8} {wall:>8.1} {cpu:>9} {ratio:>6}   {boot:.1}", session.id, cost.requests);
+    }
+    out.push_str("wall: without the boot that was attacked, with the boots that exploits ask for; CPU: of all of them\n");
+    out
 }

@@ -1,0 +1,28 @@
+# Everything that CI runs.
+ci:
+    bash .ci/run
+
+# Format and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The tests, with the in-process calibration matrix.
+test:
+    cargo test --release --workspace
+
+# The main job.
+bench:
+    cargo run --release -- bench
+
+# Only these exploits in the matrix: just matrix note-read-other-user,weak-password
+matrix only="":
+    ONLY={{only}} cargo test --release -p exploit --test matrix
+
+# Requests, wall time, and wall time over the app's own processor time, of the newest run.
+cost:
+    cargo run --release -- report --cost
+
+# Advisories, licences and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check
