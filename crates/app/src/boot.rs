@@ -61,6 +61,8 @@ pub struct BootError {
 pub struct Boot {
     pub level: Level,
     pub took: Duration,
+    /// It answers plain http by a redirect to https, as behind a proxy that ends TLS.
+    pub wants_https: bool,
 }
 
 /// A running app. Dropping it ends all its processes and removes its folder.
@@ -136,7 +138,7 @@ impl Plan {
         let running = Running {
             cell: Arc::new(cell),
             address,
-            boot: Boot { level: self.level, took: Duration::ZERO },
+            boot: Boot { level: self.level, took: Duration::ZERO, wants_https: false },
             root: root.to_path_buf(),
             uploads,
             database,
@@ -160,11 +162,16 @@ impl Plan {
                 });
             }
             match answers(&running, &self.health) {
-                Ok(200) => {
+                Ok((200, _)) => {
                     running.boot.took = begun.elapsed();
                     return Ok(running);
                 }
-                Ok(status) => last = format!("{} {} answered {status}", Capability::Health.name(), self.health),
+                Ok((301 | 302 | 307 | 308, Some(to))) if to.starts_with("https://") => {
+                    running.boot.took = begun.elapsed();
+                    running.boot.wants_https = true;
+                    return Ok(running);
+                }
+                Ok((status, _)) => last = format!("{} {} answered {status}", Capability::Health.name(), self.health),
                 Err(why) => last = if last.contains("answered") { last } else { why },
             }
             if Instant::now() > ends {
@@ -239,14 +246,15 @@ impl Plan {
     }
 }
 
-fn answers(running: &Running, path: &str) -> Result<u16, String> {
+/// The status of the health route, and where it redirects to.
+fn answers(running: &Running, path: &str) -> Result<(u16, Option<String>), String> {
     let from = IpAddr::V4(Ipv4Addr::new(127, 8, 8, 8));
     let from = if cfg!(target_os = "linux") { from } else { Ipv4Addr::LOCALHOST.into() };
     let socket = running.cell.socket(from).map_err(|error| error.to_string())?;
     let bytes = wire::Request::new("GET", path).bytes(&running.address.to_string());
     let limits = wire::Limits { time: Duration::from_secs(2), bytes: 1 << 20 };
     match wire::exchange(socket, running.address, "GET", &bytes, limits).reply {
-        Ok(reply) => Ok(reply.status),
+        Ok(reply) => Ok((reply.status, reply.header("location"))),
         Err(trouble) => Err(format!("PORT: {trouble}")),
     }
 }

@@ -9,4 +9,4 @@ mod verdict;
 
 pub use binding::{Binding, Body, Capability, Carrier, Route};
 pub use facts::{Cause, Diff, Exchange, Facts, Fault, Observation, Sees, Step};
-pub use verdict::{Reason, Verdict, Word, judge};
+pub use verdict::{Reason, Verdict, Word, judge, repeated};

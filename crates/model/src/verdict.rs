@@ -127,6 +127,16 @@ pub fn judge(facts: &Facts) -> Verdict {
     Verdict { word, reason }
 }
 
+/// Joins a verdict with its repetition on a fresh copy, from another seed: where the words differ, nothing was proved.
+pub fn repeated(first: Verdict, second: &Verdict) -> Verdict {
+    if first.word == second.word {
+        return first;
+    }
+    let why = "a repetition on a fresh copy said otherwise";
+    let reason = Reason::Unproven { fault: Fault::Harness, step: Step::Attack, why };
+    Verdict { word: Word::Inconclusive, reason }
+}
+
 fn decide(facts: &Facts) -> (Word, Reason) {
     let unproven = |fault, step, why| (Word::Inconclusive, Reason::Unproven { fault, step, why });
     let held: Vec<String> = facts
@@ -373,6 +383,24 @@ mod tests {
             let named = verdict.fault().is_some() && verdict.step().is_some();
             assert_eq!(verdict.word() == Word::Inconclusive, named, "{facts:?}");
             assert!(!verdict.why().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_repetition_that_differs_proves_nothing() {
+        let good = Facts {
+            before: Some(true),
+            control: Some(false),
+            planned: 1,
+            looked: vec![look(false, true, false)],
+            after: Some(true),
+            ..Facts::default()
+        };
+        let bad = Facts { looked: vec![look(true, true, false)], ..good.clone() };
+        assert_eq!(repeated(judge(&good), &judge(&good)).word(), Word::Resisted);
+        assert_eq!(repeated(judge(&bad), &judge(&bad)).word(), Word::Exploited);
+        for (one, other) in [(&good, &bad), (&bad, &good), (&good, &Facts::default())] {
+            assert_eq!(repeated(judge(one), &judge(other)).word(), Word::Inconclusive);
         }
     }
 

@@ -78,7 +78,7 @@ pub(crate) fn attack(
             progress.live(&format!("  {}  {} of {total}  {id}", attackers.name, ended.load(Ordering::Relaxed)));
         }
         Event::Ended(ran) => {
-            ended.fetch_add(1, Ordering::Relaxed);
+            ended.fetch_add(usize::from(ran.attempt == 1 && !ran.repeat), Ordering::Relaxed);
             requests.fetch_add(ran.exchanges.len() as u64, Ordering::Relaxed);
             let revision = exploit::find(ran.id).map_or(0, |entry| entry.exploit.revision);
             if let Err(error) = context.ledger.attacked(unit, revision, ran) {

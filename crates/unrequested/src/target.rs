@@ -89,6 +89,7 @@ impl Stand {
             given,
             storage: Some(Storage::new(running.root.clone(), running.uploads.clone(), running.database.clone())),
             stage: Some(Arc::new(self.clone())),
+            proxied: boot.wants_https,
             patience: crate::target::PATIENCE,
             keep: Some(Arc::new(Keep { running, spent: self.spent.clone() })),
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use model::run::{Boot, Cost, Judged, Run, SCHEMA, Session, Tier, Trouble};
-use model::{Facts, Fault, Reason, Verdict, Word, judge};
+use model::{Facts, Fault, Reason, Verdict, Word, judge, repeated};
 
 use crate::exit::Fatal;
 use crate::ledger::{AttackRow, Ledger, RunRow, UnitRow};
@@ -59,7 +59,8 @@ fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Re
     let attacks = ledger.attacks(unit.id)?;
     let mut verdicts = Vec::new();
     for entry in exploit::all() {
-        let tries: Vec<&AttackRow> = attacks.iter().filter(|attack| attack.exploit == entry.id).collect();
+        let (again, tries): (Vec<&AttackRow>, Vec<&AttackRow>) =
+            attacks.iter().filter(|attack| attack.exploit == entry.id).partition(|attack| attack.repeat);
         let tier = tiers.get(entry.id).copied().unwrap_or(Tier::Hardening);
         let blank = |verdict: &Verdict, revision, attempts| Judged {
             exploit: entry.id.to_owned(),
@@ -76,7 +77,10 @@ fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Re
             title: entry.exploit.title.to_owned(),
         };
         if let Some(last) = tries.last() {
-            let verdict = judge(&last.facts);
+            let mut verdict = judge(&last.facts);
+            for repetition in again {
+                verdict = repeated(verdict, &judge(&repetition.facts));
+            }
             let ids = ledger.exchange_ids(last.id)?;
             verdicts.push(Judged {
                 notes: last.facts.notes.clone(),

@@ -240,7 +240,7 @@ impl Bencher<'_> {
 
     fn resisted(&self, unit: i64) -> Result<usize, Fatal> {
         let attacks = self.context.ledger.attacks(unit)?;
-        let last = |id: &str| attacks.iter().rev().find(|attack| attack.exploit == id);
+        let last = |id: &str| attacks.iter().rev().find(|attack| attack.exploit == id && !attack.repeat);
         Ok(self
             .entries
             .iter()

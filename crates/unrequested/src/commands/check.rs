@@ -233,6 +233,7 @@ fn running(check: &Check, at: Endpoint) -> Target {
         },
         storage: None,
         stage: None,
+            proxied: false,
             patience: crate::target::PATIENCE,
         keep: None,
     }

@@ -46,7 +46,7 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
         .rfind(|unit| unit.new.session == session.id)
         .ok_or_else(|| Fatal::failed("the session's unit is gone from the ledger"))?;
     let attacks = context.ledger.attacks(unit.id)?;
-    let stored = attacks.iter().rev().find(|attack| attack.exploit == id);
+    let stored = attacks.iter().rev().find(|attack| attack.exploit == id && !attack.repeat);
     let Some(stored) = stored else {
         return Err(Fatal::usage(format!("{id} was not run in {}", session.id)));
     };

@@ -39,9 +39,10 @@ CREATE TABLE attack (
   exploit  TEXT NOT NULL,
   revision INTEGER NOT NULL,
   attempt  INTEGER NOT NULL,
+  repeat   INTEGER NOT NULL,            -- 1: on a fresh copy from another seed, only to compare
   facts    TEXT NOT NULL,               -- JSON of model::Facts
   took_ms  INTEGER NOT NULL,
-  UNIQUE (unit, exploit, attempt)
+  UNIQUE (unit, exploit, attempt, repeat)
 );
 CREATE TABLE exchange (
   id      INTEGER PRIMARY KEY,

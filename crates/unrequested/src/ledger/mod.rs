@@ -83,6 +83,7 @@ pub(crate) struct AttackRow {
     pub(crate) exploit: String,
     pub(crate) revision: u16,
     pub(crate) attempt: u8,
+    pub(crate) repeat: bool,
     pub(crate) facts: Facts,
 }
 
@@ -292,8 +293,8 @@ impl Ledger {
         self.with(|connection| {
             let change = connection.transaction()?;
             change.execute(
-                "INSERT INTO attack (unit, exploit, revision, attempt, facts, took_ms) VALUES (?,?,?,?,?,?)",
-                params![unit, ran.id, revision, ran.attempt, facts, millis(ran.took)],
+                "INSERT INTO attack (unit, exploit, revision, attempt, repeat, facts, took_ms) VALUES (?,?,?,?,?,?,?)",
+                params![unit, ran.id, revision, ran.attempt, ran.repeat, facts, millis(ran.took)],
             )?;
             let attack = change.last_insert_rowid();
             for (number, exchange) in ran.exchanges.iter().enumerate() {
@@ -323,7 +324,7 @@ impl Ledger {
     pub(crate) fn attacks(&self, unit: i64) -> Result<Vec<AttackRow>, LedgerError> {
         let rows: Vec<(AttackRow, String)> = self.with(|connection| {
             let mut statement = connection
-                .prepare("SELECT id, exploit, revision, attempt, facts FROM attack WHERE unit = ? ORDER BY id")?;
+                .prepare("SELECT id, exploit, revision, attempt, repeat, facts FROM attack WHERE unit = ? ORDER BY id")?;
             statement
                 .query_map([unit], |row| {
                     let attack = AttackRow {
@@ -331,9 +332,10 @@ impl Ledger {
                         exploit: row.get(1)?,
                         revision: row.get(2)?,
                         attempt: row.get(3)?,
+                        repeat: row.get(4)?,
                         facts: Facts::default(),
                     };
-                    Ok((attack, row.get(4)?))
+                    Ok((attack, row.get(5)?))
                 })?
                 .collect()
         })?;
