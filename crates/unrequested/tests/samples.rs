@@ -21,6 +21,11 @@ fn the_samples_are_judged_as_was_written_down() {
     assert!(output.status.success(), "{said}");
     let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(run["complete"], true);
+    let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/run.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let mut wrong = Vec::new();
+    fits(&run, &schema, &schema, "run", &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let table: toml::Table = fs::read_to_string(format!("{RECORDINGS}/expected.toml")).unwrap().parse().unwrap();
     let sessions = run["sessions"].as_array().unwrap();
     assert_eq!(sessions.len(), 5);
@@ -56,4 +61,52 @@ fn expected<'a>(table: &'a toml::Table, name: &str) -> BTreeMap<String, &'a str>
         }
     }
     expected
+}
+
+/// As much of JSON Schema as `docs/run.schema.json` uses.
+fn fits(value: &serde_json::Value, schema: &serde_json::Value, root: &serde_json::Value, at: &str, wrong: &mut Vec<String>) {
+    if let Some(name) = schema.get("$ref").and_then(serde_json::Value::as_str) {
+        let target = root.pointer(name.trim_start_matches('#')).unwrap();
+        return fits(value, target, root, at, wrong);
+    }
+    if let Some(wanted) = schema.get("const").filter(|wanted| *wanted != value) {
+        wrong.push(format!("{at}: {value} is not {wanted}"));
+    }
+    if let Some(list) = schema.get("enum").and_then(serde_json::Value::as_array).filter(|list| !list.contains(value)) {
+        wrong.push(format!("{at}: {value} is none of {list:?}"));
+    }
+    let kind = match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "boolean",
+        serde_json::Value::Number(_) => "integer",
+        serde_json::Value::String(_) => "string",
+        serde_json::Value::Array(_) => "array",
+        serde_json::Value::Object(_) => "object",
+    };
+    let types: Vec<&str> = match schema.get("type") {
+        Some(serde_json::Value::Array(list)) => list.iter().filter_map(serde_json::Value::as_str).collect(),
+        Some(one) => one.as_str().into_iter().collect(),
+        None => vec![kind],
+    };
+    if !types.contains(&kind) {
+        wrong.push(format!("{at}: {kind} is none of {types:?}"));
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        if let Some(items) = schema.get("items") {
+            fits(item, items, root, &format!("{at}/{index}"), wrong);
+        }
+    }
+    if let (Some(object), Some(properties)) = (value.as_object(), schema.get("properties")) {
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+            if !object.contains_key(name) {
+                wrong.push(format!("{at}: {name} is missing"));
+            }
+        }
+        for (name, inner) in object {
+            match properties.get(name) {
+                Some(schema) => fits(inner, schema, root, &format!("{at}/{name}"), wrong),
+                None => wrong.push(format!("{at}: {name} is not in the schema")),
+            }
+        }
+    }
 }

@@ -1,0 +1,14 @@
+from fastapi import FastAPI
+
+from . import auth, db, files
+
+app = FastAPI()
+app.add_middleware(files.BodyLimit)
+db.prepare()
+app.include_router(auth.router)
+app.include_router(files.router)
+
+
+@app.get("/api/health")
+def health():
+    return {"status": "ok"}
