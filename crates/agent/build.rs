@@ -15,21 +15,44 @@ fn main() {
     let mut list = String::new();
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
-        let name = file.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned();
+        let name = file
+            .strip_prefix(&root)
+            .expect("below the root")
+            .to_string_lossy()
+            .into_owned();
         let runs = executable(file);
         let file = file.canonicalize().expect("a file");
-        writeln!(list, "    File {{ path: {name:?}, runs: {runs}, bytes: include_bytes!({file:?}) }},").expect("a string");
+        writeln!(
+            list,
+            "    File {{ path: {name:?}, runs: {runs}, bytes: include_bytes!({:?}) }},",
+            file.display().to_string()
+        )
+        .expect("a string");
     }
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("embedded.rs");
-    fs::write(out, format!("static FILES: [File; {}] = [\n{list}];\n", files.len())).expect("written");
+    fs::write(
+        out,
+        format!("static FILES: [File; {}] = [\n{list}];\n", files.len()),
+    )
+    .expect("written");
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries {
         let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if name == "__pycache__" || name == ".venv" || name == "node_modules" || name.ends_with(".pyc") {
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if name == "__pycache__"
+            || name == ".venv"
+            || name == "node_modules"
+            || path.extension().is_some_and(|end| end == "pyc")
+        {
             continue;
         }
         if path.is_dir() {

@@ -25,7 +25,10 @@ pub fn file(path: &str) -> Option<&'static File> {
 /// All files below this folder, with their paths relative to it.
 pub fn folder(path: &str) -> Vec<(&'static str, &'static File)> {
     let prefix = format!("{}/", path.trim_end_matches('/'));
-    FILES.iter().filter_map(|file| Some((file.path.strip_prefix(prefix.as_str())?, file))).collect()
+    FILES
+        .iter()
+        .filter_map(|file| Some((file.path.strip_prefix(prefix.as_str())?, file)))
+        .collect()
 }
 
 /// Writes the files below `path` into `into`, over what is there. Returns how many.

@@ -16,7 +16,11 @@ pub use study::{BadStudy, Cell, Study};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("no sample session `{name}` for {framework}; there are: {known}")]
-    NoRecording { framework: String, name: String, known: String },
+    NoRecording {
+        framework: String,
+        name: String,
+        known: String,
+    },
     #[error("no starter for the framework `{0}`")]
     NoStarter(String),
     #[error("cannot write {0}: {1}")]

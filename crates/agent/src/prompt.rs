@@ -32,10 +32,18 @@ struct Front {
 
 impl Prompt {
     pub fn parse(id: &str, text: &str) -> Result<Self, BadPrompt> {
-        let parts = text.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n"));
+        let parts = text
+            .strip_prefix("+++\n")
+            .and_then(|rest| rest.split_once("\n+++\n"));
         let (front, words) = parts.ok_or_else(|| BadPrompt::NoFrontMatter(id.to_owned()))?;
-        let front: Front = toml::from_str(front).map_err(|error| BadPrompt::Syntax(id.to_owned(), error))?;
-        Ok(Self { id: id.to_owned(), step: front.step, controls: front.controls, text: words.trim().to_owned() })
+        let front: Front =
+            toml::from_str(front).map_err(|error| BadPrompt::Syntax(id.to_owned(), error))?;
+        Ok(Self {
+            id: id.to_owned(),
+            step: front.step,
+            controls: front.controls,
+            text: words.trim().to_owned(),
+        })
     }
 }
 

@@ -36,7 +36,11 @@ pub fn write(framework: &str, name: &str, last: usize, into: &Path) -> Result<()
     if steps.is_empty() {
         let (framework, name) = (framework.to_owned(), name.to_owned());
         let known = names(&framework).join(", ");
-        return Err(Error::NoRecording { framework, name, known });
+        return Err(Error::NoRecording {
+            framework,
+            name,
+            known,
+        });
     }
     if embedded::write_folder(&format!("study/starters/{framework}"), into)? == 0 {
         return Err(Error::NoStarter(framework.to_owned()));

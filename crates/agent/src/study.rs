@@ -27,7 +27,10 @@ pub struct Cell {
 impl Cell {
     /// `fastapi/recorded:hardened/silent/1`.
     pub fn id(&self) -> String {
-        format!("{}/{}/{}/{}", self.framework, self.agent, self.arm, self.replicate)
+        format!(
+            "{}/{}/{}/{}",
+            self.framework, self.agent, self.arm, self.replicate
+        )
     }
 
     /// The sample's name, for the agent `recorded`.
@@ -43,7 +46,11 @@ pub enum BadStudy {
     #[error("`version = {0}` is not known; this tool reads version 1")]
     Version(u32),
     #[error("{what} `{name}` is not known; known: {known}")]
-    Unknown { what: &'static str, name: String, known: String },
+    Unknown {
+        what: &'static str,
+        name: String,
+        known: String,
+    },
     #[error("`{0}` must not be empty")]
     Empty(&'static str),
     #[error("`replicates` must be from 1 to 1000, not {0}")]
@@ -64,7 +71,11 @@ impl Study {
         if study.version != 1 {
             return Err(BadStudy::Version(study.version));
         }
-        for (name, list) in [("agents", &study.agents), ("frameworks", &study.frameworks), ("arms", &study.arms)] {
+        for (name, list) in [
+            ("agents", &study.agents),
+            ("frameworks", &study.frameworks),
+            ("arms", &study.arms),
+        ] {
             if list.is_empty() {
                 return Err(BadStudy::Empty(name));
             }
@@ -88,8 +99,10 @@ impl Study {
             if !frameworks.contains(framework) {
                 return Err(unknown("the framework", framework, frameworks));
             }
-            let known: Vec<String> =
-                recorded::names(framework).iter().map(|name| format!("recorded:{name}")).collect();
+            let known: Vec<String> = recorded::names(framework)
+                .iter()
+                .map(|name| format!("recorded:{name}"))
+                .collect();
             for agent in &study.agents {
                 if !known.contains(agent) {
                     return Err(unknown("the agent", agent, known));
@@ -124,7 +137,13 @@ impl Study {
 fn folder_names(folder: &str) -> Vec<String> {
     let mut names: Vec<String> = embedded::folder(folder)
         .iter()
-        .map(|(path, _)| path.split('/').next().unwrap_or(path).trim_end_matches(".toml").to_owned())
+        .map(|(path, _)| {
+            path.split('/')
+                .next()
+                .unwrap_or(path)
+                .trim_end_matches(".toml")
+                .to_owned()
+        })
         .collect();
     names.dedup();
     names
@@ -139,16 +158,28 @@ mod tests {
         let study = Study::parse(Study::default_text()).unwrap();
         assert_eq!(study.cells().len(), 4);
         for cell in study.cells() {
-            assert_eq!(recorded::steps(&cell.framework, cell.recording().unwrap()).len(), 6, "{}", cell.id());
+            assert_eq!(
+                recorded::steps(&cell.framework, cell.recording().unwrap()).len(),
+                6,
+                "{}",
+                cell.id()
+            );
         }
     }
 
     #[test]
     fn a_typo_is_named_with_what_is_known() {
         let text = Study::default_text();
-        let typo = Study::parse(&text.replace("recorded:hardened", "recorded:hardend")).unwrap_err().to_string();
-        assert!(typo.contains("hardend") && typo.contains("recorded:hardened"), "{typo}");
-        let typo = Study::parse(&text.replace("replicates", "replicats")).unwrap_err().to_string();
+        let typo = Study::parse(&text.replace("recorded:hardened", "recorded:hardend"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            typo.contains("hardend") && typo.contains("recorded:hardened"),
+            "{typo}"
+        );
+        let typo = Study::parse(&text.replace("replicates", "replicats"))
+            .unwrap_err()
+            .to_string();
         assert!(typo.contains("replicats"), "{typo}");
         assert!(Study::parse(&text.replace("version = 1", "version = 2")).is_err());
     }

@@ -94,9 +94,16 @@ impl Plan {
     /// Boots a fresh copy with an empty database, without the variables named.
     pub fn boot(&self, without: &[&str]) -> Result<Running, BootError> {
         let begun = Instant::now();
-        let harness = |why: String| BootError { fault: Fault::Harness, by_itself: false, why, log: String::new() };
-        fs::create_dir_all(&self.cells).map_err(|error| harness(format!("cannot make {}: {error}", self.cells.display())))?;
-        let root = unique(&self.cells).map_err(|error| harness(format!("cannot make a cell's folder: {error}")))?;
+        let harness = |why: String| BootError {
+            fault: Fault::Harness,
+            by_itself: false,
+            why,
+            log: String::new(),
+        };
+        fs::create_dir_all(&self.cells)
+            .map_err(|error| harness(format!("cannot make {}: {error}", self.cells.display())))?;
+        let root = unique(&self.cells)
+            .map_err(|error| harness(format!("cannot make a cell's folder: {error}")))?;
         let running = self.start(&root, without, begun);
         if running.is_err() {
             let _ = fs::remove_dir_all(&root);
@@ -105,8 +112,18 @@ impl Plan {
     }
 
     fn start(&self, root: &Path, without: &[&str], begun: Instant) -> Result<Running, BootError> {
-        let harness = |why: String| BootError { fault: Fault::Harness, by_itself: false, why, log: String::new() };
-        let app = |why: String| BootError { fault: Fault::App, by_itself: false, why, log: String::new() };
+        let harness = |why: String| BootError {
+            fault: Fault::Harness,
+            by_itself: false,
+            why,
+            log: String::new(),
+        };
+        let app = |why: String| BootError {
+            fault: Fault::App,
+            by_itself: false,
+            why,
+            log: String::new(),
+        };
         let tree = root.join("tree");
         copy_tree(&self.tree, &tree).map_err(|error| match error {
             TreeError::TooLarge(_) => app(error.to_string()),
@@ -114,14 +131,19 @@ impl Plan {
         })?;
         // Three folders deep, so that a name with up to three `../` still lands where it is seen.
         let data = root.join("state/data");
-        fs::create_dir_all(&data).map_err(|error| harness(format!("cannot make {}: {error}", data.display())))?;
+        fs::create_dir_all(&data)
+            .map_err(|error| harness(format!("cannot make {}: {error}", data.display())))?;
         let (uploads, database) = (data.join("uploads"), data.join("app.db"));
         let port = match self.level {
             Level::Boxed => PORT_IN_THE_BOX,
-            Level::Plain => free_port().map_err(|error| harness(format!("no free port: {error}")))?,
+            Level::Plain => {
+                free_port().map_err(|error| harness(format!("no free port: {error}")))?
+            }
         };
         let (command, why_not) = self.command(&tree);
-        let Some(command) = command else { return Err(app(why_not)) };
+        let Some(command) = command else {
+            return Err(app(why_not));
+        };
         let env = self.environment(root, &uploads, &database, port, without);
         let spec = Spec {
             command,
@@ -138,7 +160,11 @@ impl Plan {
         let running = Running {
             cell: Arc::new(cell),
             address,
-            boot: Boot { level: self.level, took: Duration::ZERO, wants_https: false },
+            boot: Boot {
+                level: self.level,
+                took: Duration::ZERO,
+                wants_https: false,
+            },
             root: root.to_path_buf(),
             uploads,
             database,
@@ -153,7 +179,11 @@ impl Plan {
         loop {
             if let Some(exit) = running.cell.exited() {
                 let log = tail(&running.cell);
-                let words = log.lines().last().unwrap_or("it printed nothing").to_owned();
+                let words = log
+                    .lines()
+                    .last()
+                    .unwrap_or("it printed nothing")
+                    .to_owned();
                 return Err(BootError {
                     fault: Fault::App,
                     by_itself: true,
@@ -171,14 +201,23 @@ impl Plan {
                     running.boot.wants_https = true;
                     return Ok(running);
                 }
-                Ok((status, _)) => last = format!("{} {} answered {status}", Capability::Health.name(), self.health),
+                Ok((status, _)) => {
+                    last = format!(
+                        "{} {} answered {status}",
+                        Capability::Health.name(),
+                        self.health
+                    );
+                }
                 Err(why) => last = if last.contains("answered") { last } else { why },
             }
             if Instant::now() > ends {
                 return Err(BootError {
                     fault: Fault::App,
                     by_itself: false,
-                    why: format!("the app was not ready within {} s: {last}", self.ready_within.as_secs()),
+                    why: format!(
+                        "the app was not ready within {} s: {last}",
+                        self.ready_within.as_secs()
+                    ),
                     log: tail(&running.cell),
                 });
             }
@@ -194,13 +233,17 @@ impl Plan {
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt as _;
-                let _ = fs::set_permissions(tree.join("start.sh"), fs::Permissions::from_mode(0o755));
+                let _ =
+                    fs::set_permissions(tree.join("start.sh"), fs::Permissions::from_mode(0o755));
             }
             return (Some(vec!["./start.sh".into()]), String::new());
         }
         let found = self.framework.and_then(|framework| (framework.start)(tree));
         let why = "there is no start.sh, and no app was found to start; add a start.sh that serves on $PORT".to_owned();
-        (found.map(|words| words.into_iter().map(OsString::from).collect()), why)
+        (
+            found.map(|words| words.into_iter().map(OsString::from).collect()),
+            why,
+        )
     }
 
     /// The box shows the cell's own folder as `/tmp`.
@@ -240,19 +283,37 @@ impl Plan {
             ("CORS_ORIGINS", self.settings.cors_origins.join(",").into()),
         ];
         if let Some(framework) = self.framework {
-            env.extend(framework.environment.iter().map(|(name, value)| (*name, OsString::from(value))));
+            env.extend(
+                framework
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (*name, OsString::from(value))),
+            );
         }
-        env.into_iter().filter(|(name, _)| !without.contains(name)).map(|(name, value)| (name.into(), value)).collect()
+        env.into_iter()
+            .filter(|(name, _)| !without.contains(name))
+            .map(|(name, value)| (name.into(), value))
+            .collect()
     }
 }
 
 /// The status of the health route, and where it redirects to.
 fn answers(running: &Running, path: &str) -> Result<(u16, Option<String>), String> {
     let from = IpAddr::V4(Ipv4Addr::new(127, 8, 8, 8));
-    let from = if cfg!(target_os = "linux") { from } else { Ipv4Addr::LOCALHOST.into() };
-    let socket = running.cell.socket(from).map_err(|error| error.to_string())?;
+    let from = if cfg!(target_os = "linux") {
+        from
+    } else {
+        Ipv4Addr::LOCALHOST.into()
+    };
+    let socket = running
+        .cell
+        .socket(from)
+        .map_err(|error| error.to_string())?;
     let bytes = wire::Request::new("GET", path).bytes(&running.address.to_string());
-    let limits = wire::Limits { time: Duration::from_secs(2), bytes: 1 << 20 };
+    let limits = wire::Limits {
+        time: Duration::from_secs(2),
+        bytes: 1 << 20,
+    };
     match wire::exchange(socket, running.address, "GET", &bytes, limits).reply {
         Ok(reply) => Ok((reply.status, reply.header("location"))),
         Err(trouble) => Err(format!("PORT: {trouble}")),
@@ -266,7 +327,9 @@ fn tail(cell: &Cell) -> String {
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?
+        .local_addr()?
+        .port())
 }
 
 /// A new folder below `parent`, named by this process so that leftovers can be told from what is in use.

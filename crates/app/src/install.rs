@@ -31,7 +31,9 @@ pub struct Tools {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    #[error("no Python 3.11 or newer was found as `python3`{0}; install it (Debian: apt-get install python3 python3-venv)")]
+    #[error(
+        "no Python 3.11 or newer was found as `python3`{0}; install it (Debian: apt-get install python3 python3-venv)"
+    )]
     NoPython(String),
     #[error("cannot write {0}: {1}")]
     Folder(PathBuf, std::io::Error),
@@ -54,7 +56,11 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// Where dependencies are kept: `$UNREQUESTED_CACHE`, else the user's cache folder.
 pub fn cache_folder() -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     named("UNREQUESTED_CACHE")
         .or_else(|| named("XDG_CACHE_HOME").map(|cache| cache.join("unrequested")))
         .or_else(|| named("HOME").map(|home| home.join(".cache/unrequested")))
@@ -65,26 +71,49 @@ impl Tools {
     /// Looks for Python and uv.
     pub fn look() -> Result<Self, InstallError> {
         let asked = Command::new("python3")
-            .args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"])
+            .args([
+                "-c",
+                "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)",
+            ])
             .stdin(Stdio::null())
             .output()
             .map_err(|error| InstallError::NoPython(format!(" ({error})")))?;
         let text = String::from_utf8_lossy(&asked.stdout).into_owned();
         let mut lines = text.lines();
         let version = lines.next().unwrap_or_default().to_owned();
-        let minor = version.strip_prefix("3.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+        let minor = version
+            .strip_prefix("3.")
+            .and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
         if minor.is_none_or(|minor| minor < 11) {
-            let found = if version.is_empty() { String::new() } else { format!(" (found {version})") };
+            let found = if version.is_empty() {
+                String::new()
+            } else {
+                format!(" (found {version})")
+            };
             return Err(InstallError::NoPython(found));
         }
-        let uv = Command::new("uv").arg("--version").stdin(Stdio::null()).output();
-        let uv = uv.is_ok_and(|output| output.status.success()).then(|| PathBuf::from("uv"));
-        Ok(Self { python: PathBuf::from(lines.next().unwrap_or("python3")), python_version: version, uv })
+        let uv = Command::new("uv")
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output();
+        let uv = uv
+            .is_ok_and(|output| output.status.success())
+            .then(|| PathBuf::from("uv"));
+        Ok(Self {
+            python: PathBuf::from(lines.next().unwrap_or("python3")),
+            python_version: version,
+            uv,
+        })
     }
 }
 
 /// Installs a tree's dependencies below `cache`, or finds them there.
-pub fn install(tree: &Path, framework: &Framework, tools: &Tools, cache: &Path) -> Result<Installed, InstallError> {
+pub fn install(
+    tree: &Path,
+    framework: &Framework,
+    tools: &Tools,
+    cache: &Path,
+) -> Result<Installed, InstallError> {
     match framework.language {
         Language::Python => python(tree, tools, cache),
     }
@@ -93,12 +122,22 @@ pub fn install(tree: &Path, framework: &Framework, tools: &Tools, cache: &Path) 
 fn python(tree: &Path, tools: &Tools, cache: &Path) -> Result<Installed, InstallError> {
     let lines = requirements(tree);
     // What is not bound to versions may change: the key has the day's order of lines, not their meaning.
-    let key = blake3::hash(format!("python {}\n{}", tools.python_version, lines.join("\n")).as_bytes()).to_hex();
+    let key =
+        blake3::hash(format!("python {}\n{}", tools.python_version, lines.join("\n")).as_bytes())
+            .to_hex();
     let folder = cache.join("python").join(&key.as_str()[..24]);
     let made = folder.join(".complete");
     let installed = |cached| Installed {
         bin: folder.join("bin"),
-        read: vec![folder.clone(), tools.python.parent().and_then(Path::parent).unwrap_or(&folder).to_path_buf()],
+        read: vec![
+            folder.clone(),
+            tools
+                .python
+                .parent()
+                .and_then(Path::parent)
+                .unwrap_or(&folder)
+                .to_path_buf(),
+        ],
         cached,
     };
     if made.is_file() {
@@ -108,7 +147,8 @@ fn python(tree: &Path, tools: &Tools, cache: &Path) -> Result<Installed, Install
     fs::create_dir_all(&parent).map_err(|error| InstallError::Folder(parent.clone(), error))?;
     let lock = fs::File::create(parent.join(format!("{}.lock", &key.as_str()[..24])))
         .map_err(|error| InstallError::Folder(parent.clone(), error))?;
-    lock.lock().map_err(|error| InstallError::Folder(parent.clone(), error))?;
+    lock.lock()
+        .map_err(|error| InstallError::Folder(parent.clone(), error))?;
     if made.is_file() {
         return Ok(installed(true));
     }
@@ -118,7 +158,8 @@ fn python(tree: &Path, tools: &Tools, cache: &Path) -> Result<Installed, Install
     let target = folder.to_string_lossy().into_owned();
     let python = tools.python.to_string_lossy().into_owned();
     let wanted = parent.join(format!("{}.txt", &key.as_str()[..24]));
-    fs::write(&wanted, lines.join("\n") + "\n").map_err(|error| InstallError::Folder(wanted.clone(), error))?;
+    fs::write(&wanted, lines.join("\n") + "\n")
+        .map_err(|error| InstallError::Folder(wanted.clone(), error))?;
     let wanted = wanted.to_string_lossy().into_owned();
     if let Some(uv) = &tools.uv {
         let uv = uv.to_string_lossy().into_owned();
@@ -126,15 +167,32 @@ fn python(tree: &Path, tools: &Tools, cache: &Path) -> Result<Installed, Install
         let inside = format!("{target}/bin/python");
         // Copies: a file linked into uv's cache could be changed by the app for everybody.
         let arguments = [
-            &uv, "pip", "install", "--quiet", "--python", &inside, "--link-mode", "copy", "--no-build",
-            "--compile-bytecode", "-r", &wanted,
+            &uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            &inside,
+            "--link-mode",
+            "copy",
+            "--no-build",
+            "--compile-bytecode",
+            "-r",
+            &wanted,
         ];
         command(&arguments)?;
     } else {
         command(&[&python, "-m", "venv", &target])?;
         let pip = format!("{target}/bin/pip");
         let arguments = [
-            &pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:", "-r",
+            &pip,
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--only-binary",
+            ":all:",
+            "-r",
             &wanted,
         ];
         command(&arguments)?;
@@ -146,7 +204,10 @@ fn python(tree: &Path, tools: &Tools, cache: &Path) -> Result<Installed, Install
 fn command(arguments: &[&str]) -> Result<(), InstallError> {
     let shown = arguments.join(" ");
     let begun = Instant::now();
-    let failed = |words: String| InstallError::Failed { command: shown.clone(), words };
+    let failed = |words: String| InstallError::Failed {
+        command: shown.clone(),
+        words,
+    };
     let mut child = Command::new(arguments[0])
         .args(&arguments[1..])
         .env_remove("PYTHONDONTWRITEBYTECODE")
@@ -171,7 +232,10 @@ fn command(arguments: &[&str]) -> Result<(), InstallError> {
             Ok(None) if begun.elapsed() > LONGEST => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(InstallError::TimedOut(LONGEST.as_secs(), reader.join().unwrap_or_default()));
+                return Err(InstallError::TimedOut(
+                    LONGEST.as_secs(),
+                    reader.join().unwrap_or_default(),
+                ));
             }
             Ok(None) => std::thread::sleep(Duration::from_millis(20)),
             Err(error) => return Err(failed(error.to_string())),
@@ -181,7 +245,12 @@ fn command(arguments: &[&str]) -> Result<(), InstallError> {
     if status.success() {
         return Ok(());
     }
-    let unsatisfiable = ["No matching distribution", "No solution found", "ResolutionImpossible", "Invalid requirement"];
+    let unsatisfiable = [
+        "No matching distribution",
+        "No solution found",
+        "ResolutionImpossible",
+        "Invalid requirement",
+    ];
     if unsatisfiable.iter().any(|sign| words.contains(sign)) {
         return Err(InstallError::Unsatisfiable(words));
     }

@@ -5,33 +5,49 @@ use std::path::Path;
 
 const MOST: usize = 400;
 const LARGEST_FILE: u64 = 512 * 1024;
-const ENDS: [&str; 9] = ["py", "js", "ts", "mjs", "cjs", "tsx", "toml", "env", "example"];
+const ENDS: [&str; 9] = [
+    "py", "js", "ts", "mjs", "cjs", "tsx", "toml", "env", "example",
+];
 
 /// Literals of 4 to 128 characters without white space, those near the word `secret` or `key` first.
 pub fn literals(tree: &Path) -> Vec<String> {
     let (mut near, mut far) = (Vec::new(), Vec::new());
     let mut folders = vec![tree.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort();
         for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_symlink() || crate::tree::LEFT_OUT.contains(&name.as_str()) {
                 continue;
             }
             if path.is_dir() {
                 folders.push(path);
-            } else if (name.starts_with(".env") || path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known)))
+            } else if (name.starts_with(".env")
+                || path
+                    .extension()
+                    .is_some_and(|end| ENDS.iter().any(|known| end == *known)))
                 && path.metadata().is_ok_and(|meta| meta.len() <= LARGEST_FILE)
                 && let Ok(text) = fs::read_to_string(&path)
             {
                 for line in text.lines() {
                     let lower = line.to_ascii_lowercase();
-                    let list =
-                        if lower.contains("secret") || lower.contains("key") { &mut near } else { &mut far };
+                    let list = if lower.contains("secret") || lower.contains("key") {
+                        &mut near
+                    } else {
+                        &mut far
+                    };
                     list.extend(in_line(line));
-                    if name.starts_with(".env") && let Some((_, value)) = line.split_once('=') {
+                    if name.starts_with(".env")
+                        && let Some((_, value)) = line.split_once('=')
+                    {
                         list.push(value.trim().trim_matches(['"', '\'']).to_owned());
                     }
                 }
@@ -40,7 +56,10 @@ pub fn literals(tree: &Path) -> Vec<String> {
     }
     let mut all = Vec::new();
     for text in near.into_iter().chain(far) {
-        if (4..=128).contains(&text.len()) && !text.contains(char::is_whitespace) && !all.contains(&text) {
+        if (4..=128).contains(&text.len())
+            && !text.contains(char::is_whitespace)
+            && !all.contains(&text)
+        {
             all.push(text);
             if all.len() == MOST {
                 break;
@@ -63,7 +82,11 @@ fn in_line(line: &str) -> Vec<String> {
                 found.push(text);
                 break;
             }
-            text.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+            text.push(if c == '\\' {
+                chars.next().unwrap_or('\\')
+            } else {
+                c
+            });
         }
     }
     found
@@ -75,7 +98,10 @@ mod tests {
 
     #[test]
     fn finds_literals() {
-        assert_eq!(in_line(r#"KEY = os.environ.get("JWT_SECRET", 'dev-"key"')"#), ["JWT_SECRET", "dev-\"key\""]);
+        assert_eq!(
+            in_line(r#"KEY = os.environ.get("JWT_SECRET", 'dev-"key"')"#),
+            ["JWT_SECRET", "dev-\"key\""]
+        );
         assert_eq!(in_line(r#"x = "a\"b" # it's"#), ["a\"b"]);
     }
 }

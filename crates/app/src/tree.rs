@@ -5,8 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders that are made by tools and never part of an app's source.
-pub(crate) const LEFT_OUT: [&str; 9] =
-    [".git", ".venv", "venv", "node_modules", "__pycache__", ".unrequested", ".next", "target", ".pytest_cache"];
+pub(crate) const LEFT_OUT: [&str; 9] = [
+    ".git",
+    ".venv",
+    "venv",
+    "node_modules",
+    "__pycache__",
+    ".unrequested",
+    ".next",
+    "target",
+    ".pytest_cache",
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -40,7 +49,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), TreeError> {
                 folders.push((path, copy.join(name)));
             } else if kind.is_file() {
                 files += 1;
-                bytes += entry.metadata().map(|meta| meta.len()).unwrap_or(0);
+                bytes += entry.metadata().map_or(0, |meta| meta.len());
                 if files > MOST_FILES || bytes > MOST_MIB << 20 {
                     return Err(TreeError::TooLarge(from.to_path_buf()));
                 }
@@ -48,7 +57,9 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), TreeError> {
             } else if kind.is_symlink()
                 && let Ok(target) = fs::read_link(&path)
                 && target.is_relative()
-                && path.canonicalize().is_ok_and(|real| from.canonicalize().is_ok_and(|root| real.starts_with(root)))
+                && path
+                    .canonicalize()
+                    .is_ok_and(|real| from.canonicalize().is_ok_and(|root| real.starts_with(root)))
             {
                 std::os::unix::fs::symlink(&target, copy.join(name)).map_err(failed(&path))?;
             }

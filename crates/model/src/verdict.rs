@@ -133,8 +133,15 @@ pub fn repeated(first: Verdict, second: &Verdict) -> Verdict {
         return first;
     }
     let why = "a repetition on a fresh copy said otherwise";
-    let reason = Reason::Unproven { fault: Fault::Harness, step: Step::Attack, why };
-    Verdict { word: Word::Inconclusive, reason }
+    let reason = Reason::Unproven {
+        fault: Fault::Harness,
+        step: Step::Attack,
+        why,
+    };
+    Verdict {
+        word: Word::Inconclusive,
+        reason,
+    }
 }
 
 fn decide(facts: &Facts) -> (Word, Reason) {
@@ -396,11 +403,17 @@ mod tests {
             after: Some(true),
             ..Facts::default()
         };
-        let bad = Facts { looked: vec![look(true, true, false)], ..good.clone() };
+        let bad = Facts {
+            looked: vec![look(true, true, false)],
+            ..good.clone()
+        };
         assert_eq!(repeated(judge(&good), &judge(&good)).word(), Word::Resisted);
         assert_eq!(repeated(judge(&bad), &judge(&bad)).word(), Word::Exploited);
         for (one, other) in [(&good, &bad), (&bad, &good), (&good, &Facts::default())] {
-            assert_eq!(repeated(judge(one), &judge(other)).word(), Word::Inconclusive);
+            assert_eq!(
+                repeated(judge(one), &judge(other)).word(),
+                Word::Inconclusive
+            );
         }
     }
 

@@ -22,8 +22,11 @@ const COLUMN: usize = 5;
 /// The whole scoreboard. `order` gives every exploit's id in the suite's order.
 pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
     let mut out = String::new();
-    let (columns, troubled): (Vec<&Session>, Vec<&Session>) =
-        run.sessions.iter().filter(|session| session.agent != "reference").partition(|one| one.trouble.is_none());
+    let (columns, troubled): (Vec<&Session>, Vec<&Session>) = run
+        .sessions
+        .iter()
+        .filter(|session| session.agent != "reference")
+        .partition(|one| one.trouble.is_none());
     if !columns.is_empty() {
         heads(&mut out, &columns, paint);
         for tier in Tier::ALL {
@@ -37,7 +40,13 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
     for session in troubled {
         let trouble = session.trouble.as_ref();
         let why = trouble.map_or("", |trouble| trouble.why.as_str());
-        let _ = writeln!(out, " {} {}: not attacked: {}", paint.odd("?"), short(session), clean(why));
+        let _ = writeln!(
+            out,
+            " {} {}: not attacked: {}",
+            paint.odd("?"),
+            short(session),
+            clean(why)
+        );
     }
     out.push('\n');
     conclusion(&mut out, &columns);
@@ -49,7 +58,10 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
 }
 
 fn short(session: &Session) -> String {
-    let agent = session.agent.strip_prefix("recorded:").unwrap_or(&session.agent);
+    let agent = session
+        .agent
+        .strip_prefix("recorded:")
+        .unwrap_or(&session.agent);
     format!("{}/{agent}", session.framework)
 }
 
@@ -58,14 +70,21 @@ fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
     let mut names = String::new();
     let mut last = "";
     for session in columns {
-        let name = if session.framework == last { "" } else { session.framework.as_str() };
+        let name = if session.framework == last {
+            ""
+        } else {
+            session.framework.as_str()
+        };
         last = &session.framework;
         if name.is_empty() {
             let _ = write!(frameworks, "{:>COLUMN$}", "");
         } else {
             let _ = write!(frameworks, " {name:<4}");
         }
-        let agent = session.agent.strip_prefix("recorded:").unwrap_or(&session.agent);
+        let agent = session
+            .agent
+            .strip_prefix("recorded:")
+            .unwrap_or(&session.agent);
         let word = agent.split(['-', '@']).next().unwrap_or(agent);
         let word: String = word.chars().take(COLUMN - 1).collect();
         let _ = write!(names, "{word:>COLUMN$}");
@@ -98,7 +117,11 @@ fn painted(sign: char, paint: Paint) -> String {
 }
 
 fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str], paint: Paint) {
-    let of = columns.iter().map(|one| one.verdicts.iter().filter(|one| one.tier == tier).count()).max().unwrap_or(0);
+    let of = columns
+        .iter()
+        .map(|one| one.verdicts.iter().filter(|one| one.tier == tier).count())
+        .max()
+        .unwrap_or(0);
     if of == 0 {
         return;
     }
@@ -111,20 +134,36 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
     for id in order {
         let row: Vec<Option<&Judged>> = columns
             .iter()
-            .map(|session| session.verdicts.iter().find(|one| one.exploit == *id && one.tier == tier))
+            .map(|session| {
+                session
+                    .verdicts
+                    .iter()
+                    .find(|one| one.exploit == *id && one.tier == tier)
+            })
             .collect();
         if row.iter().all(Option::is_none) {
             continue;
         }
-        if row.iter().flatten().all(|one| one.verdict == Word::Resisted) {
+        if row
+            .iter()
+            .flatten()
+            .all(|one| one.verdict == Word::Resisted)
+        {
             alike += 1;
             continue;
         }
-        let cells: String = row.into_iter().map(|one| painted(sign(one), paint)).collect();
+        let cells: String = row
+            .into_iter()
+            .map(|one| painted(sign(one), paint))
+            .collect();
         let _ = writeln!(out, "   {id:<NAME_WIDTH$}{cells}");
     }
     if alike > 0 {
-        let _ = writeln!(out, "   {:<NAME_WIDTH$} {all_good}", format!("{alike} more"));
+        let _ = writeln!(
+            out,
+            "   {:<NAME_WIDTH$} {all_good}",
+            format!("{alike} more")
+        );
     }
     let counts: String = columns
         .iter()
@@ -152,7 +191,10 @@ fn tier_score(session: &Session, tier: Tier) -> Score {
 }
 
 fn legend(out: &mut String, columns: &[&Session]) {
-    let signs: Vec<char> = columns.iter().flat_map(|one| one.verdicts.iter().map(|one| sign(Some(one)))).collect();
+    let signs: Vec<char> = columns
+        .iter()
+        .flat_map(|one| one.verdicts.iter().map(|one| sign(Some(one))))
+        .collect();
     let known = [
         ('x', "exploited"),
         ('.', "resisted"),
@@ -161,15 +203,25 @@ fn legend(out: &mut String, columns: &[&Session]) {
         ('n', "not applicable"),
         ('?', "undecided"),
     ];
-    let shown: Vec<String> =
-        known.iter().filter(|(sign, _)| signs.contains(sign)).map(|(sign, word)| format!("{sign} {word}")).collect();
+    let shown: Vec<String> = known
+        .iter()
+        .filter(|(sign, _)| signs.contains(sign))
+        .map(|(sign, word)| format!("{sign} {word}"))
+        .collect();
     let _ = writeln!(out, " {}", shown.join("   "));
 }
 
 fn undecided(out: &mut String, session: &Session, paint: Paint) {
     let mut causes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for judged in session.verdicts.iter().filter(|one| one.verdict == Word::Inconclusive) {
-        causes.entry(clean(&judged.reason)).or_default().push(&judged.exploit);
+    for judged in session
+        .verdicts
+        .iter()
+        .filter(|one| one.verdict == Word::Inconclusive)
+    {
+        causes
+            .entry(clean(&judged.reason))
+            .or_default()
+            .push(&judged.exploit);
     }
     for (cause, exploits) in causes {
         let which = match exploits.as_slice() {
@@ -178,7 +230,12 @@ fn undecided(out: &mut String, session: &Session, paint: Paint) {
             [one, rest @ ..] => format!("{one} and {} more", rest.len()),
             [] => continue,
         };
-        let _ = writeln!(out, " {} {} {which}: {cause}", paint.odd("?"), short(session));
+        let _ = writeln!(
+            out,
+            " {} {} {which}: {cause}",
+            paint.odd("?"),
+            short(session)
+        );
     }
 }
 
@@ -187,23 +244,51 @@ fn conclusion(out: &mut String, columns: &[&Session]) {
     if columns.len() < 2 {
         return;
     }
-    let only_samples = columns.iter().all(|session| session.agent.starts_with("recorded:"));
+    let only_samples = columns
+        .iter()
+        .all(|session| session.agent.starts_with("recorded:"));
     let mut by_framework: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for session in columns {
         let score = tier_score(session, Tier::Requirement);
-        let agent = session.agent.strip_prefix("recorded:").unwrap_or(&session.agent);
-        by_framework.entry(&session.framework).or_default().push(format!("{agent} {} of {}", score.resisted, score.of));
+        let agent = session
+            .agent
+            .strip_prefix("recorded:")
+            .unwrap_or(&session.agent);
+        by_framework
+            .entry(&session.framework)
+            .or_default()
+            .push(format!("{agent} {} of {}", score.resisted, score.of));
     }
-    let _ = writeln!(out, " {}", if only_samples { "In these samples:" } else { "In these sessions:" });
+    let _ = writeln!(
+        out,
+        " {}",
+        if only_samples {
+            "In these samples:"
+        } else {
+            "In these sessions:"
+        }
+    );
     for (framework, list) in by_framework {
-        wrap(out, &format!("{framework} resisted what the prompt asked for: {}.", list.join(", ")));
+        wrap(
+            out,
+            &format!(
+                "{framework} resisted what the prompt asked for: {}.",
+                list.join(", ")
+            ),
+        );
     }
     let mut seldom: Vec<&str> = Vec::new();
-    for judged in columns[0].verdicts.iter().filter(|one| one.tier == Tier::Hardening) {
+    for judged in columns[0]
+        .verdicts
+        .iter()
+        .filter(|one| one.tier == Tier::Hardening)
+    {
         let present = columns
             .iter()
             .filter(|one| {
-                one.verdicts.iter().any(|other| other.exploit == judged.exploit && other.verdict == Word::Resisted)
+                one.verdicts
+                    .iter()
+                    .any(|other| other.exploit == judged.exploit && other.verdict == Word::Resisted)
             })
             .count();
         if present <= 1 {
@@ -212,10 +297,19 @@ fn conclusion(out: &mut String, columns: &[&Session]) {
     }
     if !seldom.is_empty() {
         let list = seldom.join(", ");
-        wrap(out, &format!("Of what nobody asked for, present in at most 1 of {}: {list}.", columns.len()));
+        wrap(
+            out,
+            &format!(
+                "Of what nobody asked for, present in at most 1 of {}: {list}.",
+                columns.len()
+            ),
+        );
     }
     if only_samples {
-        wrap(out, "They are hand-written: they show the instrument, not any agent.");
+        wrap(
+            out,
+            "They are hand-written: they show the instrument, not any agent.",
+        );
     }
 }
 
@@ -234,16 +328,28 @@ fn wrap(out: &mut String, text: &str) {
 }
 
 fn foot(out: &mut String, run: &Run) {
-    let verdicts: usize = run.sessions.iter().map(|session| session.verdicts.len()).sum();
+    let verdicts: usize = run
+        .sessions
+        .iter()
+        .map(|session| session.verdicts.len())
+        .sum();
     let open = run
         .sessions
         .iter()
         .flat_map(|session| &session.verdicts)
         .filter(|one| one.verdict == Word::Inconclusive)
         .count();
-    let requests: u64 = run.sessions.iter().filter_map(|session| session.attack.as_ref()).map(|one| one.requests).sum();
+    let requests: u64 = run
+        .sessions
+        .iter()
+        .filter_map(|session| session.attack.as_ref())
+        .map(|one| one.requests)
+        .sum();
     let state = if run.complete { "" } else { "   INCOMPLETE" };
-    let _ = writeln!(out, "\n {verdicts} verdicts, {open} undecided   {requests} requests{state}");
+    let _ = writeln!(
+        out,
+        "\n {verdicts} verdicts, {open} undecided   {requests} requests{state}"
+    );
 }
 
 #[cfg(test)]
@@ -286,7 +392,14 @@ mod tests {
     }
 
     fn run(sessions: Vec<Session>) -> Run {
-        Run { schema: SCHEMA, run: "r".into(), tool: "0".into(), complete: true, sessions, scores: vec![] }
+        Run {
+            schema: SCHEMA,
+            run: "r".into(),
+            tool: "0".into(),
+            complete: true,
+            sessions,
+            scores: vec![],
+        }
     }
 
     #[test]
@@ -309,8 +422,12 @@ mod tests {
             ],
         );
         let mut broken = session("recorded:broken", vec![]);
-        broken.trouble =
-            Some(Trouble { fault: Fault::App, step: Step::Boot, why: "it ended".into(), log: String::new() });
+        broken.trouble = Some(Trouble {
+            fault: Fault::App,
+            step: Step::Boot,
+            why: "it ended".into(),
+            log: String::new(),
+        });
         let text = render(
             &run(vec![one, two, broken]),
             &["missing-token", "sql-injection-sort", "weak-password"],

@@ -18,12 +18,18 @@ pub struct Finding<'a> {
 /// Exploited first, then what is absent, in the suite's order; numbered from 1.
 pub fn findings(session: &Session) -> Vec<Finding<'_>> {
     let of = |tier| {
-        session.verdicts.iter().filter(move |one| one.verdict == Word::Exploited && one.tier == tier)
+        session
+            .verdicts
+            .iter()
+            .filter(move |one| one.verdict == Word::Exploited && one.tier == tier)
     };
     of(Tier::Requirement)
         .chain(of(Tier::Hardening))
         .enumerate()
-        .map(|(index, judged)| Finding { number: index + 1, judged })
+        .map(|(index, judged)| Finding {
+            number: index + 1,
+            judged,
+        })
         .collect()
 }
 
@@ -48,9 +54,19 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         }
         return;
     }
-    let count = |word, tier| session.verdicts.iter().filter(|one| one.verdict == word && one.tier == tier).count();
+    let count = |word, tier| {
+        session
+            .verdicts
+            .iter()
+            .filter(|one| one.verdict == word && one.tier == tier)
+            .count()
+    };
     let both = |word| count(word, Tier::Requirement) + count(word, Tier::Hardening);
-    let asked = session.verdicts.iter().filter(|one| one.tier == Tier::Requirement).count();
+    let asked = session
+        .verdicts
+        .iter()
+        .filter(|one| one.tier == Tier::Requirement)
+        .count();
     let unasked = session.verdicts.len() - asked;
     let _ = writeln!(
         out,
@@ -60,28 +76,55 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         count(Word::Exploited, Tier::Hardening),
         count(Word::Resisted, Tier::Hardening),
     );
-    let _ = writeln!(out, " not applicable: {}   undecided: {}", both(Word::NotApplicable), both(Word::Inconclusive));
+    let _ = writeln!(
+        out,
+        " not applicable: {}   undecided: {}",
+        both(Word::NotApplicable),
+        both(Word::Inconclusive)
+    );
     if let Some(cost) = &session.attack {
-        let _ = writeln!(out, " {} requests in {:.1} s", cost.requests, cost.wall_ms as f64 / 1000.0);
+        let _ = writeln!(
+            out,
+            " {} requests in {:.1} s",
+            cost.requests,
+            cost.wall_ms as f64 / 1000.0
+        );
     }
     let findings = findings(session);
-    for (tier, title) in [(Tier::Requirement, "EXPLOITED"), (Tier::Hardening, "ABSENT: nobody asked, nobody decided")] {
-        let mut of_tier = findings.iter().filter(|finding| finding.judged.tier == tier).peekable();
+    for (tier, title) in [
+        (Tier::Requirement, "EXPLOITED"),
+        (Tier::Hardening, "ABSENT: nobody asked, nobody decided"),
+    ] {
+        let mut of_tier = findings
+            .iter()
+            .filter(|finding| finding.judged.tier == tier)
+            .peekable();
         if of_tier.peek().is_some() {
             let _ = writeln!(out, "\n {}", paint.bad(title));
         }
         for finding in of_tier {
             let judged = finding.judged;
-            let _ = writeln!(out, " {:>2}  {:<52} {}", finding.number, judged.title, judged.exploit);
+            let _ = writeln!(
+                out,
+                " {:>2}  {:<52} {}",
+                finding.number, judged.title, judged.exploit
+            );
             let _ = writeln!(out, "     {}", clean(&judged.reason));
             for note in &judged.notes {
                 let _ = writeln!(out, "     {}", paint.faint(&clean(note)));
             }
         }
     }
-    let others = [(Word::Inconclusive, "UNDECIDED"), (Word::NotApplicable, "NOT APPLICABLE")];
+    let others = [
+        (Word::Inconclusive, "UNDECIDED"),
+        (Word::NotApplicable, "NOT APPLICABLE"),
+    ];
     for (word, title) in others {
-        let mut list = session.verdicts.iter().filter(|one| one.verdict == word).peekable();
+        let mut list = session
+            .verdicts
+            .iter()
+            .filter(|one| one.verdict == word)
+            .peekable();
         if list.peek().is_some() {
             let _ = writeln!(out, "\n {}", paint.odd(title));
         }
@@ -89,12 +132,21 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
             let _ = writeln!(out, "     {:<28} {}", judged.exploit, clean(&judged.reason));
         }
     }
-    let mut noted = session.verdicts.iter().filter(|one| one.verdict == Word::Resisted && !one.notes.is_empty()).peekable();
+    let mut noted = session
+        .verdicts
+        .iter()
+        .filter(|one| one.verdict == Word::Resisted && !one.notes.is_empty())
+        .peekable();
     if noted.peek().is_some() {
         let _ = writeln!(out, "\n {}", paint.head("REPORTED, not counted"));
     }
     for judged in noted {
-        let _ = writeln!(out, "     {:<28} {}", judged.exploit, clean(&judged.notes.join("; ")));
+        let _ = writeln!(
+            out,
+            "     {:<28} {}",
+            judged.exploit,
+            clean(&judged.notes.join("; "))
+        );
     }
     out.push('\n');
 }

@@ -16,13 +16,17 @@ fn curl(sent: &[u8], secrets: &[(String, String)]) -> Option<String> {
     let mut first = lines.next()?.split(' ');
     let (method, target, version) = (first.next()?, first.next()?, first.next()?);
     let plain = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if first.next().is_some() || version != "HTTP/1.1" || !plain(head.replace("\r\n", "").as_str()) {
+    if first.next().is_some() || version != "HTTP/1.1" || !plain(head.replace("\r\n", "").as_str())
+    {
         return None;
     }
     if body.contains('\0') || body.len() > 16 * 1024 || target.contains(['#', '[', ']', '{', '}']) {
         return None;
     }
-    let mut out = format!("curl -sS -i --path-as-is -X {method} \"$BASE\"{}", quoted(target, secrets));
+    let mut out = format!(
+        "curl -sS -i --path-as-is -X {method} \"$BASE\"{}",
+        quoted(target, secrets)
+    );
     for line in lines {
         let (name, value) = line.split_once(": ")?;
         match name.to_ascii_lowercase().as_str() {
@@ -38,7 +42,13 @@ fn curl(sent: &[u8], secrets: &[(String, String)]) -> Option<String> {
     }
     if !body.is_empty() {
         let body = if body.contains(['\r', '\n']) {
-            format!("$'{}'", body.replace('\\', "\\\\").replace('\'', "\\'").replace('\r', "\\r").replace('\n', "\\n"))
+            format!(
+                "$'{}'",
+                body.replace('\\', "\\\\")
+                    .replace('\'', "\\'")
+                    .replace('\r', "\\r")
+                    .replace('\n', "\\n")
+            )
         } else {
             quoted(body, secrets)
         };
@@ -72,7 +82,11 @@ fn exact(sent: &[u8]) -> String {
             }
         }
     }
-    let cut = if sent.len() > SHOWN { format!("  # the first {SHOWN} of {} bytes", sent.len()) } else { String::new() };
+    let cut = if sent.len() > SHOWN {
+        format!("  # the first {SHOWN} of {} bytes", sent.len())
+    } else {
+        String::new()
+    };
     format!("printf '{text}' | nc \"$HOST\" \"$PORT\"{cut}")
 }
 
@@ -98,7 +112,11 @@ mod tests {
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
         ] {
-            assert!(command(sent, &[]).starts_with("printf '"), "{}", command(sent, &[]));
+            assert!(
+                command(sent, &[]).starts_with("printf '"),
+                "{}",
+                command(sent, &[])
+            );
         }
     }
 }

@@ -10,7 +10,11 @@ pub struct Paint(pub bool);
 
 impl Paint {
     fn with(self, style: Style, text: &str) -> String {
-        if self.0 { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
+        if self.0 {
+            format!("{}{text}{}", style.render(), style.render_reset())
+        } else {
+            text.to_owned()
+        }
     }
 
     pub fn bad(self, text: &str) -> String {

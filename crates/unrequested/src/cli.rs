@@ -6,10 +6,21 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Measures the security decisions that coding agents make when nobody asks.
 #[derive(Debug, Parser)]
-#[command(name = "unrequested", version, max_term_width = 100, after_help = "Exit codes: docs/exit-codes.md")]
+#[command(
+    name = "unrequested",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: docs/exit-codes.md"
+)]
 pub(crate) struct Cli {
     /// Where runs, the ledger and work trees are kept.
-    #[arg(long, global = true, value_name = "FOLDER", env = "UNREQUESTED_DIR", default_value = ".unrequested")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "UNREQUESTED_DIR",
+        default_value = ".unrequested"
+    )]
     pub(crate) dir: PathBuf,
     /// Refuse to run apps outside a box.
     #[arg(long, global = true)]
@@ -108,10 +119,20 @@ pub(crate) struct Check {
     #[arg(long, value_name = "HOST")]
     pub(crate) i_own: Option<String>,
     /// For a running app: an admin account, as EMAIL:PASSWORD.
-    #[arg(long, env = "UNREQUESTED_ADMIN", value_name = "EMAIL:PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "UNREQUESTED_ADMIN",
+        value_name = "EMAIL:PASSWORD",
+        hide_env_values = true
+    )]
     pub(crate) admin: Option<String>,
     /// For a running app: its webhook secret.
-    #[arg(long, env = "UNREQUESTED_WEBHOOK_SECRET", value_name = "SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "UNREQUESTED_WEBHOOK_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
     pub(crate) webhook_secret: Option<String>,
     /// For a running app: the origins it allows, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]

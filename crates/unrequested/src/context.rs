@@ -26,9 +26,17 @@ impl Context {
         let probe = cell::probe();
         if require_box && probe.level == Level::Plain {
             let why = probe.why_not.unwrap_or_default();
-            return Err(Fatal { exit: Exit::Missing, why: format!("no box can be had here: {why}") });
+            return Err(Fatal {
+                exit: Exit::Missing,
+                why: format!("no box can be had here: {why}"),
+            });
         }
-        let context = Self { dir, ledger, level: probe.level, no_box: probe.why_not };
+        let context = Self {
+            dir,
+            ledger,
+            level: probe.level,
+            no_box: probe.why_not,
+        };
         context.remove_leftovers();
         Ok(context)
     }
@@ -39,11 +47,18 @@ impl Context {
 
     /// Folders of cells whose tool is gone: it was killed, and could not remove them.
     fn remove_leftovers(&self) {
-        let Ok(entries) = std::fs::read_dir(self.cells()) else { return };
+        let Ok(entries) = std::fs::read_dir(self.cells()) else {
+            return;
+        };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let owner = name.split('-').next().and_then(|pid| pid.parse::<u32>().ok());
-            let alive = owner.is_some_and(|pid| pid == std::process::id() || Path::new(&format!("/proc/{pid}")).exists());
+            let owner = name
+                .split('-')
+                .next()
+                .and_then(|pid| pid.parse::<u32>().ok());
+            let alive = owner.is_some_and(|pid| {
+                pid == std::process::id() || Path::new(&format!("/proc/{pid}")).exists()
+            });
             if !alive {
                 let _ = std::fs::remove_dir_all(entry.path());
             }
@@ -61,7 +76,10 @@ impl Context {
         Plan {
             tree: tree.to_path_buf(),
             framework,
-            read: installed.as_ref().map(|installed| installed.read.clone()).unwrap_or_default(),
+            read: installed
+                .as_ref()
+                .map(|installed| installed.read.clone())
+                .unwrap_or_default(),
             bin: installed.map(|installed| installed.bin),
             command: None,
             settings: settings(seed),
@@ -83,7 +101,10 @@ impl Context {
         Ok(plan)
     }
 
-    pub(crate) fn install(&self, tree: &Path, framework: &Framework) -> Result<Installed, app::InstallError> {
+    pub(crate) fn install(
+        tree: &Path,
+        framework: &Framework,
+    ) -> Result<Installed, app::InstallError> {
         let tools = Tools::look()?;
         app::install(tree, framework, &tools, &app::cache_folder())
     }
@@ -107,7 +128,9 @@ fn settings(seed: &Seed) -> Settings {
 
 /// A hash over the suite: exploits and their revisions. Results of different suites never mix.
 pub(crate) fn suite_hash() -> String {
-    let parts: Vec<String> =
-        exploit::all().iter().map(|entry| format!("{} r{}", entry.id, entry.exploit.revision)).collect();
+    let parts: Vec<String> = exploit::all()
+        .iter()
+        .map(|entry| format!("{} r{}", entry.id, entry.exploit.revision))
+        .collect();
     blake3::hash(parts.join("\n").as_bytes()).to_hex().as_str()[..16].to_owned()
 }

@@ -36,15 +36,24 @@ pub(crate) struct Fatal {
 
 impl Fatal {
     pub(crate) fn usage(why: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, why: why.into() }
+        Self {
+            exit: Exit::Usage,
+            why: why.into(),
+        }
     }
 
     pub(crate) fn nothing(why: impl Into<String>) -> Self {
-        Self { exit: Exit::Nothing, why: why.into() }
+        Self {
+            exit: Exit::Nothing,
+            why: why.into(),
+        }
     }
 
     pub(crate) fn failed(why: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, why: why.into() }
+        Self {
+            exit: Exit::Failed,
+            why: why.into(),
+        }
     }
 }
 
@@ -57,14 +66,24 @@ impl From<crate::ledger::LedgerError> for Fatal {
             | crate::ledger::LedgerError::Newer(..)
             | crate::ledger::LedgerError::Facts(_) => Exit::Failed,
         };
-        Self { exit, why: error.to_string() }
+        Self {
+            exit,
+            why: error.to_string(),
+        }
     }
 }
 
 impl From<app::InstallError> for Fatal {
     fn from(error: app::InstallError) -> Self {
-        let exit = if matches!(error, app::InstallError::NoPython(_)) { Exit::Missing } else { Exit::Failed };
-        Self { exit, why: error.to_string() }
+        let exit = if matches!(error, app::InstallError::NoPython(_)) {
+            Exit::Missing
+        } else {
+            Exit::Failed
+        };
+        Self {
+            exit,
+            why: error.to_string(),
+        }
     }
 }
 
@@ -74,7 +93,10 @@ impl From<agent::Error> for Fatal {
             agent::Error::NoRecording { .. } | agent::Error::NoStarter(_) => Exit::Usage,
             agent::Error::Write(..) => Exit::Failed,
         };
-        Self { exit, why: error.to_string() }
+        Self {
+            exit,
+            why: error.to_string(),
+        }
     }
 }
 

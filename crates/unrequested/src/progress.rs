@@ -11,7 +11,11 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, terminal: std::io::stderr().is_terminal(), live: Mutex::new(false) }
+        Self {
+            quiet,
+            terminal: std::io::stderr().is_terminal(),
+            live: Mutex::new(false),
+        }
     }
 
     /// A line that stays.
@@ -34,7 +38,10 @@ impl Progress {
     }
 
     fn write(&self, text: &str, live: bool) {
-        let mut was_live = self.live.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut was_live = self
+            .live
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let clear = if *was_live { "\r\x1b[K" } else { "" };
         // Nobody is helped by a failure to say how far we are.
         let _ = write!(std::io::stderr(), "{clear}{text}");

@@ -42,20 +42,35 @@ pub(crate) fn boot_and_attack(
     let (target, boot, cell) = match stand.target(&[]) {
         Ok(booted) => booted,
         Err(error) => {
-            let cause = Cause { fault: error.fault, step: Step::Boot, why: error.why };
+            let cause = Cause {
+                fault: error.fault,
+                step: Step::Boot,
+                why: error.why,
+            };
             context.ledger.fail_unit(unit, &cause, &error.log)?;
             return Ok(Outcome::NotBooted(cause));
         }
     };
-    context.ledger.booted(unit, &boot.level.to_string(), "production", millis(boot.took))?;
+    context.ledger.booted(
+        unit,
+        &boot.level.to_string(),
+        "production",
+        millis(boot.took),
+    )?;
     let booting = cell.cpu();
     let (requests, wall) = attack(context, unit, &target, attackers, progress)?;
     let running = cell.cpu();
     drop(target);
-    let main = booting.zip(running).map(|(before, after)| millis(after.saturating_sub(before)));
+    let main = booting
+        .zip(running)
+        .map(|(before, after)| millis(after.saturating_sub(before)));
     // The copy that was attacked has just been booked with its boot; the others with theirs, which were waited for.
     let copies = stand.spent().saturating_sub(running.map_or(0, millis));
-    let cost = Cost { requests, wall_ms: wall, app_cpu_ms: main.map(|main| main + copies) };
+    let cost = Cost {
+        requests,
+        wall_ms: wall,
+        app_cpu_ms: main.map(|main| main + copies),
+    };
     context.ledger.end_unit(unit, cost)?;
     Ok(Outcome::Attacked(cost))
 }
@@ -75,19 +90,32 @@ pub(crate) fn attack(
     let total = attackers.entries.len();
     let tell = |event: Event<'_>| match event {
         Event::Started(id) => {
-            progress.live(&format!("  {}  {} of {total}  {id}", attackers.name, ended.load(Ordering::Relaxed)));
+            progress.live(&format!(
+                "  {}  {} of {total}  {id}",
+                attackers.name,
+                ended.load(Ordering::Relaxed)
+            ));
         }
         Event::Ended(ran) => {
-            ended.fetch_add(usize::from(ran.attempt == 1 && !ran.repeat), Ordering::Relaxed);
+            ended.fetch_add(
+                usize::from(ran.attempt == 1 && !ran.repeat),
+                Ordering::Relaxed,
+            );
             requests.fetch_add(ran.exchanges.len() as u64, Ordering::Relaxed);
             let revision = exploit::find(ran.id).map_or(0, |entry| entry.exploit.revision);
             if let Err(error) = context.ledger.attacked(unit, revision, ran) {
-                broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+                broken
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .get_or_insert(error);
             }
         }
     };
     exploit::attack(target, attackers.entries, &attackers.seed, THREADS, &tell);
-    if let Some(error) = broken.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    if let Some(error) = broken
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
         return Err(error.into());
     }
     Ok((requests.load(Ordering::Relaxed), millis(begun.elapsed())))

@@ -68,7 +68,10 @@ impl Stand {
     }
 
     /// Boots a copy; the target keeps it alive.
-    pub(crate) fn target(&self, without: &[&str]) -> Result<(Target, app::Boot, Arc<Cell>), BootError> {
+    pub(crate) fn target(
+        &self,
+        without: &[&str],
+    ) -> Result<(Target, app::Boot, Arc<Cell>), BootError> {
         let running = self.plan.boot(without)?;
         let (boot, cell) = (running.boot, running.cell.clone());
         let settings = &self.plan.settings;
@@ -76,22 +79,35 @@ impl Stand {
         let given = Given {
             jwt_secret: set("JWT_SECRET", &settings.jwt_secret),
             webhook_secret: set("WEBHOOK_SECRET", &settings.webhook_secret),
-            admin: Some((settings.admin_email.clone(), settings.admin_password.clone())),
+            admin: Some((
+                settings.admin_email.clone(),
+                settings.admin_password.clone(),
+            )),
             cors_origins: settings.cors_origins.clone(),
             literals: self.literals.to_vec(),
             temporary: Some(running.temporary.display().to_string()),
             production: true,
         };
         let target = Target {
-            at: Endpoint { address: running.address, host: running.address.to_string() },
+            at: Endpoint {
+                address: running.address,
+                host: running.address.to_string(),
+            },
             dial: Arc::new(InBox { cell: cell.clone() }),
             binding: self.binding.clone(),
             given,
-            storage: Some(Storage::new(running.root.clone(), running.uploads.clone(), running.database.clone())),
+            storage: Some(Storage::new(
+                running.root.clone(),
+                running.uploads.clone(),
+                running.database.clone(),
+            )),
             stage: Some(Arc::new(self.clone())),
             proxied: boot.wants_https,
             patience: crate::target::PATIENCE,
-            keep: Some(Arc::new(Keep { running, spent: self.spent.clone() })),
+            keep: Some(Arc::new(Keep {
+                running,
+                spent: self.spent.clone(),
+            })),
         };
         Ok((target, boot, cell))
     }
@@ -111,7 +127,11 @@ impl Stage for Stand {
         match self.target(without) {
             Ok((target, _, _)) => Ok(target),
             Err(error) if error.by_itself => Err(NoBoot::BySelf(error.why)),
-            Err(error) => Err(NoBoot::Other(Cause { fault: error.fault, step: Step::Boot, why: error.why })),
+            Err(error) => Err(NoBoot::Other(Cause {
+                fault: error.fault,
+                step: Step::Boot,
+                why: error.why,
+            })),
         }
     }
 }

@@ -16,7 +16,14 @@ pub(crate) fn tiers() -> Result<HashMap<String, Tier>, Fatal> {
         .iter()
         .map(|entry| {
             let named = asked.iter().any(|id| *id == entry.id);
-            (entry.id.to_owned(), if named { Tier::Requirement } else { Tier::Hardening })
+            (
+                entry.id.to_owned(),
+                if named {
+                    Tier::Requirement
+                } else {
+                    Tier::Hardening
+                },
+            )
         })
         .collect())
 }
@@ -40,8 +47,14 @@ pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         }
     }
     let whole = sessions.iter().all(|session| {
-        session.trouble.as_ref().is_none_or(|trouble| trouble.fault == Fault::App)
-            && session.verdicts.iter().all(|judged| judged.fault != Some(Fault::Harness))
+        session
+            .trouble
+            .as_ref()
+            .is_none_or(|trouble| trouble.fault == Fault::App)
+            && session
+                .verdicts
+                .iter()
+                .all(|judged| judged.fault != Some(Fault::Harness))
     });
     let mut run = Run {
         schema: SCHEMA,
@@ -55,12 +68,18 @@ pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     Ok(run)
 }
 
-fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Result<Session, Fatal> {
+fn session(
+    ledger: &Ledger,
+    unit: &UnitRow,
+    tiers: &HashMap<String, Tier>,
+) -> Result<Session, Fatal> {
     let attacks = ledger.attacks(unit.id)?;
     let mut verdicts = Vec::new();
     for entry in exploit::all() {
-        let (again, tries): (Vec<&AttackRow>, Vec<&AttackRow>) =
-            attacks.iter().filter(|attack| attack.exploit == entry.id).partition(|attack| attack.repeat);
+        let (again, tries): (Vec<&AttackRow>, Vec<&AttackRow>) = attacks
+            .iter()
+            .filter(|attack| attack.exploit == entry.id)
+            .partition(|attack| attack.repeat);
         let tier = tiers.get(entry.id).copied().unwrap_or(Tier::Hardening);
         let blank = |verdict: &Verdict, revision, attempts| Judged {
             exploit: entry.id.to_owned(),
@@ -88,7 +107,10 @@ fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Re
                 ..blank(&verdict, last.revision, last.attempt)
             });
         } else if let Some(cause) = &unit.cause {
-            let verdict = judge(&Facts { stop: Some(cause.clone()), ..Facts::default() });
+            let verdict = judge(&Facts {
+                stop: Some(cause.clone()),
+                ..Facts::default()
+            });
             verdicts.push(blank(&verdict, entry.exploit.revision, unit.attempt as u8));
         }
     }
@@ -100,15 +122,22 @@ fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Re
         replicate: unit.new.replicate,
         step: unit.new.step.clone(),
         boot: unit.boot_ms.map(|ms| Boot {
-            profile: if unit.profile.as_deref() == Some("production") { "production" } else { "unknown" },
+            profile: if unit.profile.as_deref() == Some("production") {
+                "production"
+            } else {
+                "unknown"
+            },
             level: unit.level.clone().unwrap_or_default(),
             ms,
         }),
-        attack: unit.requests.zip(unit.wall_ms).map(|(requests, wall_ms)| Cost {
-            requests,
-            wall_ms,
-            app_cpu_ms: unit.app_cpu_ms,
-        }),
+        attack: unit
+            .requests
+            .zip(unit.wall_ms)
+            .map(|(requests, wall_ms)| Cost {
+                requests,
+                wall_ms,
+                app_cpu_ms: unit.app_cpu_ms,
+            }),
         trouble: unit.cause.as_ref().map(|cause| Trouble {
             fault: cause.fault,
             step: cause.step,
@@ -123,7 +152,11 @@ fn session(ledger: &Ledger, unit: &UnitRow, tiers: &HashMap<String, Tier>) -> Re
 /// The exchanges that show the effect first, then the others that were looked at.
 fn evidence(facts: &Facts, verdict: &Verdict, ids: &[i64]) -> Vec<i64> {
     let shows = verdict.word() == Word::Exploited && matches!(verdict.reason(), Reason::Effect(_));
-    let mut looks: Vec<_> = facts.looked.iter().filter(|look| !shows || look.held).collect();
+    let mut looks: Vec<_> = facts
+        .looked
+        .iter()
+        .filter(|look| !shows || look.held)
+        .collect();
     looks.sort_by_key(|look| !look.held);
     let mut found: Vec<i64> = looks
         .iter()

@@ -1,5 +1,7 @@
 //! The command line from outside: bad input, broken apps, hostile machines. Every error names the thing and a way out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +12,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("unrequested-cli-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("unrequested-cli-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -40,12 +43,19 @@ impl Drop for Folder {
 
 fn tool(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unrequested"));
-    command.arg("--dir").arg(folder.0.join("ledger")).env("NO_COLOR", "1");
+    command
+        .arg("--dir")
+        .arg(folder.0.join("ledger"))
+        .env("NO_COLOR", "1");
     command
 }
 
 fn ends(output: &Output, code: i32, says: &[&str]) {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(code), "{text}");
     for word in says {
         assert!(text.contains(word), "`{word}` is missing in:\n{text}");
@@ -55,29 +65,98 @@ fn ends(output: &Output, code: i32, says: &[&str]) {
 #[test]
 fn a_typo_in_a_study_is_named_with_what_is_known() {
     let folder = Folder::new("typo");
-    let good = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../study/default.toml")).unwrap();
+    let good = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../study/default.toml"
+    ))
+    .unwrap();
     for (typo, says) in [
-        (good.replace("recorded:hardened", "recorded:hardend"), ["hardend", "recorded:hardened"]),
-        (good.replace("replicates", "replicats"), ["replicats", "replicates"]),
-        (good.replace("\"fastapi\"", "\"fastpi\""), ["fastpi", "fastapi"]),
-        (good.replace("version = 1", "version = 9"), ["version = 9", "version 1"]),
+        (
+            good.replace("recorded:hardened", "recorded:hardend"),
+            ["hardend", "recorded:hardened"],
+        ),
+        (
+            good.replace("replicates", "replicats"),
+            ["replicats", "replicates"],
+        ),
+        (
+            good.replace("\"fastapi\"", "\"fastpi\""),
+            ["fastpi", "fastapi"],
+        ),
+        (
+            good.replace("version = 1", "version = 9"),
+            ["version = 9", "version 1"],
+        ),
     ] {
         let study = folder.file("study.toml", &typo);
-        ends(&tool(&folder).arg("bench").arg(&study).output().unwrap(), 2, &says);
+        ends(
+            &tool(&folder).arg("bench").arg(&study).output().unwrap(),
+            2,
+            &says,
+        );
     }
-    ends(&tool(&folder).args(["bench", "/no/such/study.toml"]).output().unwrap(), 2, &["/no/such/study.toml"]);
-    ends(&tool(&folder).args(["bench", "--framework", "rails"]).output().unwrap(), 2, &["rails", "fastapi"]);
+    ends(
+        &tool(&folder)
+            .args(["bench", "/no/such/study.toml"])
+            .output()
+            .unwrap(),
+        2,
+        &["/no/such/study.toml"],
+    );
+    ends(
+        &tool(&folder)
+            .args(["bench", "--framework", "rails"])
+            .output()
+            .unwrap(),
+        2,
+        &["rails", "fastapi"],
+    );
 }
 
 #[test]
 fn an_unknown_exploit_is_named_with_the_nearest() {
     let folder = Folder::new("unknown");
     let says = ["login-rat-limit", "login-rate-limit"];
-    ends(&tool(&folder).args(["explain", "login-rat-limit"]).output().unwrap(), 2, &says);
-    ends(&tool(&folder).args(["check", "--only", "login-rat-limit"]).output().unwrap(), 2, &says);
-    ends(&tool(&folder).args(["bench", "--only", "login-rat-limit"]).output().unwrap(), 2, &says);
-    ends(&tool(&folder).args(["check", "--sample", "nobody"]).output().unwrap(), 2, &["nobody", "hardened"]);
-    ends(&tool(&folder).args(["reference", "--weak", "sort-sq"]).output().unwrap(), 2, &["sort-sq", "sort-sql"]);
+    ends(
+        &tool(&folder)
+            .args(["explain", "login-rat-limit"])
+            .output()
+            .unwrap(),
+        2,
+        &says,
+    );
+    ends(
+        &tool(&folder)
+            .args(["check", "--only", "login-rat-limit"])
+            .output()
+            .unwrap(),
+        2,
+        &says,
+    );
+    ends(
+        &tool(&folder)
+            .args(["bench", "--only", "login-rat-limit"])
+            .output()
+            .unwrap(),
+        2,
+        &says,
+    );
+    ends(
+        &tool(&folder)
+            .args(["check", "--sample", "nobody"])
+            .output()
+            .unwrap(),
+        2,
+        &["nobody", "hardened"],
+    );
+    ends(
+        &tool(&folder)
+            .args(["reference", "--weak", "sort-sq"])
+            .output()
+            .unwrap(),
+        2,
+        &["sort-sq", "sort-sql"],
+    );
 }
 
 #[test]
@@ -86,7 +165,18 @@ fn every_exploit_has_a_page_with_its_ids() {
     for entry in exploit::all() {
         let output = tool(&folder).args(["explain", entry.id]).output().unwrap();
         let cwe = format!("CWE-{}", entry.exploit.cwe[0]);
-        ends(&output, 0, &[entry.id, "What it does", "Does not cover", &cwe, "ASVS 5.0 V", "Fix"]);
+        ends(
+            &output,
+            0,
+            &[
+                entry.id,
+                "What it does",
+                "Does not cover",
+                &cwe,
+                "ASVS 5.0 V",
+                "Fix",
+            ],
+        );
     }
 }
 
@@ -94,25 +184,66 @@ fn every_exploit_has_a_page_with_its_ids() {
 fn what_is_no_app_is_said_with_a_way_on() {
     let folder = Folder::new("no-app");
     fs::create_dir_all(folder.0.join("empty")).unwrap();
-    let output = tool(&folder).arg("check").arg(folder.0.join("empty")).output().unwrap();
-    ends(&output, 12, &["no manifest", "FastAPI", "check http://127.0.0.1:PORT"]);
+    let output = tool(&folder)
+        .arg("check")
+        .arg(folder.0.join("empty"))
+        .output()
+        .unwrap();
+    ends(
+        &output,
+        12,
+        &["no manifest", "FastAPI", "check http://127.0.0.1:PORT"],
+    );
     folder.file("node/package.json", "{}");
-    ends(&tool(&folder).arg("check").arg(folder.0.join("node")).output().unwrap(), 12, &["package.json"]);
-    ends(&tool(&folder).args(["check", "/no/such/folder"]).output().unwrap(), 2, &["/no/such/folder"]);
+    ends(
+        &tool(&folder)
+            .arg("check")
+            .arg(folder.0.join("node"))
+            .output()
+            .unwrap(),
+        12,
+        &["package.json"],
+    );
+    ends(
+        &tool(&folder)
+            .args(["check", "/no/such/folder"])
+            .output()
+            .unwrap(),
+        2,
+        &["/no/such/folder"],
+    );
 }
 
 #[test]
 fn only_what_is_mine_is_attacked() {
     let folder = Folder::new("mine");
-    ends(&tool(&folder).args(["check", "http://192.0.2.1:80"]).output().unwrap(), 2, &["192.0.2.1", "--i-own"]);
-    ends(&tool(&folder).args(["check", "https://127.0.0.1"]).output().unwrap(), 2, &["https"]);
+    ends(
+        &tool(&folder)
+            .args(["check", "http://192.0.2.1:80"])
+            .output()
+            .unwrap(),
+        2,
+        &["192.0.2.1", "--i-own"],
+    );
+    ends(
+        &tool(&folder)
+            .args(["check", "https://127.0.0.1"])
+            .output()
+            .unwrap(),
+        2,
+        &["https"],
+    );
 }
 
 #[test]
 fn a_missing_python_is_named_with_the_package() {
     let folder = Folder::new("python");
     fs::create_dir_all(folder.0.join("bin")).unwrap();
-    let output = tool(&folder).env("PATH", folder.0.join("bin")).arg("bench").output().unwrap();
+    let output = tool(&folder)
+        .env("PATH", folder.0.join("bin"))
+        .arg("bench")
+        .output()
+        .unwrap();
     ends(&output, 20, &["Python 3.11", "apt-get install python3"]);
 }
 
@@ -121,22 +252,43 @@ fn an_app_that_ends_at_start_is_quoted() {
     let folder = Folder::new("ends");
     let app = folder.app("#!/bin/sh\necho starting\necho 'no such table: users' >&2\nexit 3\n");
     let output = tool(&folder).arg("check").arg(app).output().unwrap();
-    ends(&output, 12, &["ended before it was ready", "exit code 3", "no such table: users", "Nothing was attacked"]);
+    ends(
+        &output,
+        12,
+        &[
+            "ended before it was ready",
+            "exit code 3",
+            "no such table: users",
+            "Nothing was attacked",
+        ],
+    );
 }
 
 #[test]
 fn an_app_that_never_gets_ready_is_given_up() {
     let folder = Folder::new("never");
     let app = folder.app("#!/bin/sh\necho waiting for the database\nexec sleep 600\n");
-    let output = tool(&folder).args(["check", "--ready-within", "2"]).arg(app).output().unwrap();
-    ends(&output, 12, &["not ready within 2 s", "PORT", "waiting for the database"]);
+    let output = tool(&folder)
+        .args(["check", "--ready-within", "2"])
+        .arg(app)
+        .output()
+        .unwrap();
+    ends(
+        &output,
+        12,
+        &["not ready within 2 s", "PORT", "waiting for the database"],
+    );
 }
 
 #[test]
 fn an_app_that_prints_without_end_fills_no_disk() {
     let folder = Folder::new("prints");
     let app = folder.app("#!/bin/sh\nexec yes 'a long line that says nothing at all'\n");
-    let output = tool(&folder).args(["check", "--ready-within", "4"]).arg(app).output().unwrap();
+    let output = tool(&folder)
+        .args(["check", "--ready-within", "4"])
+        .arg(app)
+        .output()
+        .unwrap();
     ends(&output, 12, &["not ready within 4 s", "a long line"]);
     assert!(size(&folder.0) < 64 << 20, "{} bytes", size(&folder.0));
 }
@@ -148,7 +300,11 @@ fn size(folder: &Path) -> u64 {
         .flatten()
         .map(|entry| {
             let meta = entry.path().symlink_metadata().unwrap();
-            if meta.is_dir() { size(&entry.path()) } else { meta.len() }
+            if meta.is_dir() {
+                size(&entry.path())
+            } else {
+                meta.len()
+            }
         })
         .sum()
 }
@@ -157,10 +313,17 @@ fn size(folder: &Path) -> u64 {
 fn requirements_that_nobody_can_satisfy_are_the_apps_fault() {
     let folder = Folder::new("requirements");
     folder.file("app/requirements.txt", "fastapi==0.0.0.invalid\n");
-    let output = tool(&folder).arg("check").arg(folder.0.join("app")).output().unwrap();
+    let output = tool(&folder)
+        .arg("check")
+        .arg(folder.0.join("app"))
+        .output()
+        .unwrap();
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("requirements") || text.contains("failed"), "{text}");
+    assert!(
+        text.contains("requirements") || text.contains("failed"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -188,21 +351,40 @@ fn a_full_disk_is_said_and_the_ledger_stays_whole() {
         at = at.display(),
         tool = env!("CARGO_BIN_EXE_unrequested")
     );
-    let output = Command::new("unshare").args(["--mount", "--map-root-user", "--user", "sh", "-c", &script]).output();
+    let output = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "--user", "sh", "-c", &script])
+        .output();
     let Ok(output) = output else { return };
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     if text.contains("permission denied") || text.contains("Operation not permitted") {
         eprintln!("NOT TESTED: no file system can be mounted here");
         return;
     }
     assert!(text.contains("code 1") && text.contains("listed"), "{text}");
-    assert!(text.to_lowercase().contains("no space left") || text.contains("disk") || text.contains("full"), "{text}");
+    assert!(
+        text.to_lowercase().contains("no space left")
+            || text.contains("disk")
+            || text.contains("full"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_reference_app_without_its_variables_says_which() {
     let folder = Folder::new("reference");
-    ends(&tool(&folder).arg("reference").env_remove("PORT").output().unwrap(), 2, &["PORT"]);
+    ends(
+        &tool(&folder)
+            .arg("reference")
+            .env_remove("PORT")
+            .output()
+            .unwrap(),
+        2,
+        &["PORT"],
+    );
     let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let output = tool(&folder)
         .arg("reference")
@@ -219,5 +401,9 @@ fn a_reference_app_without_its_variables_says_which() {
 #[test]
 fn a_report_without_a_ledger_says_what_makes_one() {
     let folder = Folder::new("report");
-    ends(&tool(&folder).arg("report").output().unwrap(), 12, &["no ledger", "bench"]);
+    ends(
+        &tool(&folder).arg("report").output().unwrap(),
+        12,
+        &["no ledger", "bench"],
+    );
 }

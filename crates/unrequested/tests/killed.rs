@@ -1,5 +1,7 @@
 //! Killed at any moment, it loses nothing that was finished, and leaves nothing running.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,18 +23,35 @@ fn processes_of(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.bytes().all(|byte| byte.is_ascii_digit()) || name == std::process::id().to_string() {
+        if !name.bytes().all(|byte| byte.is_ascii_digit()) || name == std::process::id().to_string()
+        {
             continue;
         }
-        let read = |file: &str| fs::read(entry.path().join(file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let read = |file: &str| {
+            fs::read(entry.path().join(file))
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
         let stat = read("stat").unwrap_or_default();
-        if stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')) {
+        if stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+        {
             continue;
         }
-        let cwd = fs::read_link(entry.path().join("cwd")).map(|path| path.display().to_string()).unwrap_or_default();
-        let all = format!("{} {} {cwd}", read("cmdline").unwrap_or_default(), read("environ").unwrap_or_default());
+        let cwd = fs::read_link(entry.path().join("cwd"))
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
+        let all = format!(
+            "{} {} {cwd}",
+            read("cmdline").unwrap_or_default(),
+            read("environ").unwrap_or_default()
+        );
         if all.contains(&needle) {
-            found.push(format!("{name}: {}", read("cmdline").unwrap_or_default().replace('\0', " ")));
+            found.push(format!(
+                "{name}: {}",
+                read("cmdline").unwrap_or_default().replace('\0', " ")
+            ));
         }
     }
     found
@@ -40,12 +59,17 @@ fn processes_of(dir: &Path) -> Vec<String> {
 
 fn mounts_of(dir: &Path) -> usize {
     let needle = dir.display().to_string();
-    fs::read_to_string("/proc/self/mountinfo").unwrap().lines().filter(|line| line.contains(&needle)).count()
+    fs::read_to_string("/proc/self/mountinfo")
+        .unwrap()
+        .lines()
+        .filter(|line| line.contains(&needle))
+        .count()
 }
 
 fn folder() -> PathBuf {
     // Not below /tmp, which the box shows as the app's own.
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killed-{}", std::process::id()));
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killed-{}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path.canonicalize().unwrap()
@@ -76,25 +100,44 @@ fn killed_at_twenty_moments_it_leaves_nothing_running_and_keeps_what_was_finishe
             if left.is_empty() {
                 break;
             }
-            assert!(gone.elapsed() < Duration::from_secs(5), "after kill {kill}: {left:?}");
+            assert!(
+                gone.elapsed() < Duration::from_secs(5),
+                "after kill {kill}: {left:?}"
+            );
             sleep(Duration::from_millis(20));
         }
         assert_eq!(mounts_of(&dir), 0);
         let database = dir.join("ledger.db");
         if database.is_file() {
             let connection = rusqlite::Connection::open(&database).unwrap();
-            let whole: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            let whole: String = connection
+                .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+                .unwrap();
             assert_eq!(whole, "ok");
             let done: i64 = connection
-                .query_row("SELECT count(*) FROM unit WHERE state = 'done'", [], |row| row.get(0))
+                .query_row(
+                    "SELECT count(*) FROM unit WHERE state = 'done'",
+                    [],
+                    |row| row.get(0),
+                )
                 .unwrap_or(0);
-            assert!(done >= finished, "{done} of {finished} finished units are left");
+            assert!(
+                done >= finished,
+                "{done} of {finished} finished units are left"
+            );
             finished = done;
         }
     }
     // The next one resumes, ends, and removes what the killed ones could not.
-    let output = tool(&dir).args(["--quiet", "bench", "--only", ONLY]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = tool(&dir)
+        .args(["--quiet", "bench", "--only", ONLY])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let connection = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
     let twice: i64 = connection
         .query_row(
@@ -104,7 +147,7 @@ fn killed_at_twenty_moments_it_leaves_nothing_running_and_keeps_what_was_finishe
         )
         .unwrap();
     assert_eq!(twice, 0, "a finished session was run again");
-    let cells = fs::read_dir(dir.join("cells")).map(Iterator::count).unwrap_or(0);
+    let cells = fs::read_dir(dir.join("cells")).map_or(0, Iterator::count);
     assert_eq!(cells, 0, "folders of cells are left");
     assert!(processes_of(&dir).is_empty());
     fs::remove_dir_all(&dir).unwrap();

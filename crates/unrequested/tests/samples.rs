@@ -1,5 +1,7 @@
 //! The whole path on real apps: every sample is judged as was written down beforehand.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +11,8 @@ const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/
 
 #[test]
 fn the_samples_are_judged_as_was_written_down() {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("samples-{}", std::process::id()));
+    let dir =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("samples-{}", std::process::id()));
     let _ = fs::remove_dir_all(&dir);
     let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
         .arg("--dir")
@@ -21,12 +24,19 @@ fn the_samples_are_judged_as_was_written_down() {
     assert!(output.status.success(), "{said}");
     let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(run["complete"], true);
-    let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/run.schema.json")).unwrap();
+    let schema = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/run.schema.json"
+    ))
+    .unwrap();
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let mut wrong = Vec::new();
     fits(&run, &schema, &schema, "run", &mut wrong);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let table: toml::Table = fs::read_to_string(format!("{RECORDINGS}/expected.toml")).unwrap().parse().unwrap();
+    let table: toml::Table = fs::read_to_string(format!("{RECORDINGS}/expected.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let sessions = run["sessions"].as_array().unwrap();
     assert_eq!(sessions.len(), 5);
     let mut wrong = Vec::new();
@@ -42,7 +52,10 @@ fn the_samples_are_judged_as_was_written_down() {
             let id = verdict["exploit"].as_str().unwrap();
             let wanted = expected.get(id).copied().unwrap_or("resisted");
             if verdict["verdict"] != wanted {
-                wrong.push(format!("{agent} {id}: wanted {wanted}, got {}: {}", verdict["verdict"], verdict["reason"]));
+                wrong.push(format!(
+                    "{agent} {id}: wanted {wanted}, got {}: {}",
+                    verdict["verdict"], verdict["reason"]
+                ));
             }
         }
     }
@@ -53,10 +66,21 @@ fn the_samples_are_judged_as_was_written_down() {
 fn expected<'a>(table: &'a toml::Table, name: &str) -> BTreeMap<String, &'a str> {
     let sample = table[name].as_table().unwrap();
     let mut expected = BTreeMap::new();
-    for (word, key) in [("exploited", "exploited"), ("not-applicable", "not-applicable")] {
-        for id in sample.get(key).and_then(toml::Value::as_array).into_iter().flatten() {
+    for (word, key) in [
+        ("exploited", "exploited"),
+        ("not-applicable", "not-applicable"),
+    ] {
+        for id in sample
+            .get(key)
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let id = id.as_str().unwrap().to_owned();
-            assert!(exploit::find(&id).is_some(), "expected.toml: {id} is no exploit");
+            assert!(
+                exploit::find(&id).is_some(),
+                "expected.toml: {id} is no exploit"
+            );
             expected.insert(id, word);
         }
     }
@@ -64,7 +88,13 @@ fn expected<'a>(table: &'a toml::Table, name: &str) -> BTreeMap<String, &'a str>
 }
 
 /// As much of JSON Schema as `docs/run.schema.json` uses.
-fn fits(value: &serde_json::Value, schema: &serde_json::Value, root: &serde_json::Value, at: &str, wrong: &mut Vec<String>) {
+fn fits(
+    value: &serde_json::Value,
+    schema: &serde_json::Value,
+    root: &serde_json::Value,
+    at: &str,
+    wrong: &mut Vec<String>,
+) {
     if let Some(name) = schema.get("$ref").and_then(serde_json::Value::as_str) {
         let target = root.pointer(name.trim_start_matches('#')).unwrap();
         return fits(value, target, root, at, wrong);
@@ -72,7 +102,11 @@ fn fits(value: &serde_json::Value, schema: &serde_json::Value, root: &serde_json
     if let Some(wanted) = schema.get("const").filter(|wanted| *wanted != value) {
         wrong.push(format!("{at}: {value} is not {wanted}"));
     }
-    if let Some(list) = schema.get("enum").and_then(serde_json::Value::as_array).filter(|list| !list.contains(value)) {
+    if let Some(list) = schema
+        .get("enum")
+        .and_then(serde_json::Value::as_array)
+        .filter(|list| !list.contains(value))
+    {
         wrong.push(format!("{at}: {value} is none of {list:?}"));
     }
     let kind = match value {
@@ -84,7 +118,9 @@ fn fits(value: &serde_json::Value, schema: &serde_json::Value, root: &serde_json
         serde_json::Value::Object(_) => "object",
     };
     let types: Vec<&str> = match schema.get("type") {
-        Some(serde_json::Value::Array(list)) => list.iter().filter_map(serde_json::Value::as_str).collect(),
+        Some(serde_json::Value::Array(list)) => {
+            list.iter().filter_map(serde_json::Value::as_str).collect()
+        }
         Some(one) => one.as_str().into_iter().collect(),
         None => vec![kind],
     };
@@ -97,7 +133,12 @@ fn fits(value: &serde_json::Value, schema: &serde_json::Value, root: &serde_json
         }
     }
     if let (Some(object), Some(properties)) = (value.as_object(), schema.get("properties")) {
-        for name in schema["required"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+        for name in schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(serde_json::Value::as_str)
+        {
             if !object.contains_key(name) {
                 wrong.push(format!("{at}: {name} is missing"));
             }

@@ -1,5 +1,7 @@
 //! What documents say of the code, compared with the code.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,26 +26,45 @@ fn files(folder: &Path, ends: &str, found: &mut Vec<PathBuf>) {
 #[test]
 fn crates_use_only_what_the_architecture_says() {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(ROOT)
         .output()
         .unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let names: BTreeSet<&str> = packages.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: BTreeSet<&str> = packages
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for package in packages {
         let uses = package["dependencies"].as_array().unwrap().iter();
-        let uses = uses.filter(|one| one["kind"].is_null()).map(|one| one["name"].as_str().unwrap());
-        edges.insert(package["name"].as_str().unwrap(), uses.filter(|name| names.contains(name)).collect());
+        let uses = uses
+            .filter(|one| one["kind"].is_null())
+            .map(|one| one["name"].as_str().unwrap());
+        edges.insert(
+            package["name"].as_str().unwrap(),
+            uses.filter(|name| names.contains(name)).collect(),
+        );
     }
     let text = fs::read_to_string(format!("{ROOT}/ARCHITECTURE.md")).unwrap();
     for (name, uses) in edges {
-        let row = text.lines().find(|line| line.starts_with(&format!("| `crates/{name}` |")));
+        let row = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| `crates/{name}` |")));
         let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for {name}"));
         let may = row.split('|').nth(3).unwrap().trim();
         let allowed: BTreeSet<&str> = may.split_whitespace().collect();
-        assert!(may == "all" || uses == allowed, "{name} uses {uses:?}, ARCHITECTURE.md says {allowed:?}");
+        assert!(
+            may == "all" || uses == allowed,
+            "{name} uses {uses:?}, ARCHITECTURE.md says {allowed:?}"
+        );
     }
 }
 
@@ -54,8 +75,15 @@ fn no_file_is_over_700_lines() {
     assert!(sources.len() > 50);
     for path in sources {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
-        let name = path.strip_prefix(ROOT).unwrap_or(&path).display().to_string();
-        assert!(lines <= 700 || LONG.contains(&name.as_str()), "{name} has {lines} lines: split it by meaning");
+        let name = path
+            .strip_prefix(ROOT)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
+        assert!(
+            lines <= 700 || LONG.contains(&name.as_str()),
+            "{name} has {lines} lines: split it by meaning"
+        );
     }
 }
 
@@ -65,10 +93,19 @@ fn there_are_33_exploits_numbered_in_order_each_with_a_whole_page() {
     assert_eq!(all.len(), 33);
     for (index, entry) in all.iter().enumerate() {
         assert_eq!(usize::from(entry.exploit.number), index + 1, "{}", entry.id);
-        assert!(!entry.exploit.cwe.is_empty() && !entry.exploit.asvs.is_empty(), "{}", entry.id);
+        assert!(
+            !entry.exploit.cwe.is_empty() && !entry.exploit.asvs.is_empty(),
+            "{}",
+            entry.id
+        );
         for id in entry.exploit.asvs {
             let parts: Vec<&str> = id.trim_start_matches('V').split('.').collect();
-            assert!(id.starts_with('V') && parts.len() == 3 && parts.iter().all(|part| part.parse::<u8>().is_ok()), "{id}");
+            assert!(
+                id.starts_with('V')
+                    && parts.len() == 3
+                    && parts.iter().all(|part| part.parse::<u8>().is_ok()),
+                "{id}"
+            );
         }
         for heading in ["## What it does", "## Does not cover"] {
             assert!(entry.page.contains(heading), "{}: no {heading}", entry.id);
@@ -79,12 +116,19 @@ fn there_are_33_exploits_numbered_in_order_each_with_a_whole_page() {
 #[test]
 fn every_control_that_a_prompt_names_is_an_exploit() {
     let prompts = agent::prompts().unwrap();
-    let named: Vec<String> = prompts.into_iter().flat_map(|prompt| prompt.controls).collect();
+    let named: Vec<String> = prompts
+        .into_iter()
+        .flat_map(|prompt| prompt.controls)
+        .collect();
     assert_eq!(named.len(), 25);
     for id in &named {
         assert!(exploit::find(id).is_some(), "{id}");
     }
-    assert_eq!(named.iter().collect::<BTreeSet<_>>().len(), 25, "a control is named twice");
+    assert_eq!(
+        named.iter().collect::<BTreeSet<_>>().len(),
+        25,
+        "a control is named twice"
+    );
 }
 
 #[test]
@@ -99,13 +143,24 @@ fn every_path_that_a_document_names_exists() {
         let text = fs::read_to_string(&document).unwrap();
         for word in text.split(['`', '(', ')', ' ', '\n', ',']) {
             let word = word.trim_end_matches(['.', ':', ';']);
-            let ours = ["crates/", "docs/", "study/", "recordings/", ".ci/"].iter().any(|start| word.starts_with(start));
+            let ours = ["crates/", "docs/", "study/", "recordings/", ".ci/"]
+                .iter()
+                .any(|start| word.starts_with(start));
             if ours && !word.contains(['<', '*', '{']) && !word.ends_with("/NNN") {
                 let whole = Path::new(ROOT).join(word);
                 let starts = fs::read_dir(whole.parent().unwrap()).is_ok_and(|list| {
-                    list.flatten().any(|one| one.path().display().to_string().starts_with(&whole.display().to_string()))
+                    list.flatten().any(|one| {
+                        one.path()
+                            .display()
+                            .to_string()
+                            .starts_with(&whole.display().to_string())
+                    })
                 });
-                assert!(whole.exists() || starts, "{} names {word}", document.display());
+                assert!(
+                    whole.exists() || starts,
+                    "{} names {word}",
+                    document.display()
+                );
                 seen += 1;
             }
         }

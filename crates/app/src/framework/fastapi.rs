@@ -16,12 +16,21 @@ pub(super) static FASTAPI: Framework = Framework {
     environment: &[],
 };
 
-const MODULES: [&str; 6] = ["app/main.py", "main.py", "app.py", "src/main.py", "server.py", "api/main.py"];
+const MODULES: [&str; 6] = [
+    "app/main.py",
+    "main.py",
+    "app.py",
+    "src/main.py",
+    "server.py",
+    "api/main.py",
+];
 
 fn start(tree: &Path) -> Option<Vec<String>> {
     let (module, name) = MODULES.iter().find_map(|module| {
         let text = std::fs::read_to_string(tree.join(module)).ok()?;
-        let line = text.lines().find(|line| line.contains("FastAPI(") && line.contains('='))?;
+        let line = text
+            .lines()
+            .find(|line| line.contains("FastAPI(") && line.contains('='))?;
         let name = line.split('=').next()?.split(':').next()?.trim().to_owned();
         (!name.is_empty() && !line.starts_with(' ')).then_some((module, name))
     })?;

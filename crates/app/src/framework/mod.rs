@@ -35,12 +35,16 @@ pub fn find(id: &str) -> Option<&'static Framework> {
 /// The framework of a tree, by its direct dependencies.
 pub fn recognise(tree: &Path) -> Option<&'static Framework> {
     let names = direct_dependencies(tree);
-    ALL.into_iter().find(|framework| names.iter().any(|name| name == framework.dependency))
+    ALL.into_iter()
+        .find(|framework| names.iter().any(|name| name == framework.dependency))
 }
 
 /// The names of a Python tree's direct dependencies, lower case.
 pub fn direct_dependencies(tree: &Path) -> Vec<String> {
-    requirements(tree).iter().map(|line| name_of(line)).collect()
+    requirements(tree)
+        .iter()
+        .map(|line| name_of(line))
+        .collect()
 }
 
 /// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`.
@@ -53,29 +57,47 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
             .map(str::to_owned)
             .collect();
     }
-    let Ok(text) = std::fs::read_to_string(tree.join("pyproject.toml")) else { return Vec::new() };
-    let Ok(project) = text.parse::<toml::Table>() else { return Vec::new() };
+    let Ok(text) = std::fs::read_to_string(tree.join("pyproject.toml")) else {
+        return Vec::new();
+    };
+    let Ok(project) = text.parse::<toml::Table>() else {
+        return Vec::new();
+    };
     project
         .get("project")
         .and_then(|project| project.get("dependencies"))
         .and_then(toml::Value::as_array)
-        .map(|list| list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+        .map(|list| {
+            list.iter()
+                .filter_map(|one| one.as_str().map(str::to_owned))
+                .collect()
+        })
         .unwrap_or_default()
 }
 
 /// `PyJWT[crypto]>=2 ; python_version>"3"` is `pyjwt`.
 fn name_of(requirement: &str) -> String {
-    let end = requirement.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(requirement.len());
-    requirement[..end].to_ascii_lowercase().replace(['_', '.'], "-")
+    let end = requirement
+        .find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
+        .unwrap_or(requirement.len());
+    requirement[..end]
+        .to_ascii_lowercase()
+        .replace(['_', '.'], "-")
 }
 
 /// The manifest files of a tree that name dependencies, for messages.
 pub fn manifests(tree: &Path) -> Vec<PathBuf> {
-    ["requirements.txt", "pyproject.toml", "package.json", "Cargo.toml", "go.mod"]
-        .iter()
-        .map(|name| tree.join(name))
-        .filter(|path| path.is_file())
-        .collect()
+    [
+        "requirements.txt",
+        "pyproject.toml",
+        "package.json",
+        "Cargo.toml",
+        "go.mod",
+    ]
+    .iter()
+    .map(|name| tree.join(name))
+    .filter(|path| path.is_file())
+    .collect()
 }
 
 #[cfg(test)]
@@ -90,10 +112,15 @@ mod tests {
 
     #[test]
     fn a_tree_is_recognised_by_its_manifest() {
-        let folder = std::env::temp_dir().join(format!("unrequested-recognise-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("unrequested-recognise-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         assert!(recognise(&folder).is_none());
-        std::fs::write(folder.join("pyproject.toml"), "[project]\ndependencies = [\"FastAPI>=0.100\"]\n").unwrap();
+        std::fs::write(
+            folder.join("pyproject.toml"),
+            "[project]\ndependencies = [\"FastAPI>=0.100\"]\n",
+        )
+        .unwrap();
         assert_eq!(recognise(&folder).map(|found| found.id), Some("fastapi"));
         std::fs::write(folder.join("requirements.txt"), "# fastapi\nflask==3\n").unwrap();
         assert!(recognise(&folder).is_none());
@@ -103,7 +130,11 @@ mod tests {
     #[test]
     fn ids_are_file_names() {
         for framework in ALL {
-            let file = format!("{}/src/framework/{}.rs", env!("CARGO_MANIFEST_DIR"), framework.id);
+            let file = format!(
+                "{}/src/framework/{}.rs",
+                env!("CARGO_MANIFEST_DIR"),
+                framework.id
+            );
             assert!(Path::new(&file).is_file(), "{file}");
         }
     }

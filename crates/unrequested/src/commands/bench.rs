@@ -26,16 +26,20 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     let (text, name) = match &bench.study {
         None => (Study::default_text().to_owned(), "default study".to_owned()),
         Some(path) => {
-            let text = fs::read_to_string(path)
-                .map_err(|error| Fatal::usage(format!("cannot read the study {}: {error}", path.display())))?;
+            let text = fs::read_to_string(path).map_err(|error| {
+                Fatal::usage(format!("cannot read the study {}: {error}", path.display()))
+            })?;
             (text, path.display().to_string())
         }
     };
-    let mut study = Study::parse(&text).map_err(|error| Fatal::usage(format!("{name}: {error}")))?;
+    let mut study =
+        Study::parse(&text).map_err(|error| Fatal::usage(format!("{name}: {error}")))?;
     if let Some(framework) = &bench.framework {
         if !study.frameworks.contains(framework) {
             let known = study.frameworks.join(", ");
-            return Err(Fatal::usage(format!("the study has no framework `{framework}`; it has: {known}")));
+            return Err(Fatal::usage(format!(
+                "the study has no framework `{framework}`; it has: {known}"
+            )));
         }
         study.frameworks = vec![framework.clone()];
     }
@@ -52,19 +56,34 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     say_machine(&context, &progress)?;
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
-    let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", bench.framework).as_bytes()).to_hex().to_string();
+    let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", bench.framework).as_bytes())
+        .to_hex()
+        .to_string();
     let suite = suite_hash();
-    let old = if bench.fresh { None } else { context.ledger.unfinished("bench", &suite, &hash)? };
+    let old = if bench.fresh {
+        None
+    } else {
+        context.ledger.unfinished("bench", &suite, &hash)?
+    };
     let row = match old {
         Some(row) => {
-            progress.line(&format!("resuming run {}: what was finished is kept", row.id));
+            progress.line(&format!(
+                "resuming run {}: what was finished is kept",
+                row.id
+            ));
             row
         }
         None => context.ledger.begin_run("bench", &suite, &text, &hash)?,
     };
     let done = context.ledger.units(&row.id)?;
 
-    let bencher = Bencher { context: &context, row: &row, done: &done, entries: &entries, progress: &progress };
+    let bencher = Bencher {
+        context: &context,
+        row: &row,
+        done: &done,
+        entries: &entries,
+        progress: &progress,
+    };
     bencher.reference()?;
     for cell in &cells {
         bencher.cell(cell)?;
@@ -83,13 +102,23 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     if run.sessions.iter().all(|session| session.trouble.is_some()) {
         return Ok(Exit::Nothing);
     }
-    Ok(findings_exit(&run, bench.fail_on).unwrap_or(if is_incomplete(&run) { Exit::Coverage } else { Exit::Done }))
+    Ok(
+        findings_exit(&run, bench.fail_on).unwrap_or(if is_incomplete(&run) {
+            Exit::Coverage
+        } else {
+            Exit::Done
+        }),
+    )
 }
 
 /// Two lines about the machine before anything happens.
 fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
     let tools = app::Tools::look()?;
-    let installer = if tools.uv.is_some() { "uv" } else { "venv and pip" };
+    let installer = if tools.uv.is_some() {
+        "uv"
+    } else {
+        "venv and pip"
+    };
     progress.line(&format!(
         "python {} ok ({installer})   box: {}   {}",
         tools.python_version,
@@ -101,7 +130,9 @@ fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
             "WARNING: no box here ({why}): the apps run as plain processes of yours. --require-box refuses that."
         ));
     }
-    progress.line("about 3 min on two cores, first run some 40 MB of Python packages      Ctrl-C is safe\n");
+    progress.line(
+        "about 3 min on two cores, first run some 40 MB of Python packages      Ctrl-C is safe\n",
+    );
     Ok(())
 }
 
@@ -117,7 +148,8 @@ pub(super) fn next(run: &model::run::Run, row: &RunRow) -> Next {
         lines: vec![
             format!("run     {}", row.id),
             format!("next    unrequested explain {first}"),
-            "        unrequested check --sample imports-first   then   check path/to/app".to_owned(),
+            "        unrequested check --sample imports-first   then   check path/to/app"
+                .to_owned(),
         ],
     }
 }
@@ -132,7 +164,9 @@ struct Bencher<'a> {
 
 impl Bencher<'_> {
     fn is_done(&self, session: &str) -> bool {
-        self.done.iter().any(|unit| unit.new.session == session && unit.state == "done")
+        self.done
+            .iter()
+            .any(|unit| unit.new.session == session && unit.state == "done")
     }
 
     fn seed(&self, session: &str) -> Seed {
@@ -142,7 +176,9 @@ impl Bencher<'_> {
     /// The instrument's own check: a secure app must resist everything.
     fn reference(&self) -> Result<(), Fatal> {
         let new = NewUnit {
-            key: blake3::hash(format!("reference {}", suite_hash()).as_bytes()).to_hex().to_string(),
+            key: blake3::hash(format!("reference {}", suite_hash()).as_bytes())
+                .to_hex()
+                .to_string(),
             session: REFERENCE.into(),
             agent: REFERENCE.into(),
             framework: "axum".into(),
@@ -166,48 +202,83 @@ impl Bencher<'_> {
         }
         let recording = cell.recording().unwrap_or(&cell.agent);
         let name = format!("{:<9}  {recording:<14}", cell.framework);
-        let tree = self.context.dir.join("runs").join(&self.row.id).join(session.replace(['/', ':'], "-"));
+        let tree = self
+            .context
+            .dir
+            .join("runs")
+            .join(&self.row.id)
+            .join(session.replace(['/', ':'], "-"));
         write_tree(&cell.framework, recording, &tree)?;
         let new = NewUnit {
-            key: blake3::hash(format!("{session} {}", suite_hash()).as_bytes()).to_hex().to_string(),
+            key: blake3::hash(format!("{session} {}", suite_hash()).as_bytes())
+                .to_hex()
+                .to_string(),
             session: session.clone(),
             agent: cell.agent.clone(),
             framework: cell.framework.clone(),
             arm: cell.arm.clone(),
             replicate: cell.replicate,
-            step: recorded::steps(&cell.framework, recording).last().cloned().unwrap_or_default(),
+            step: recorded::steps(&cell.framework, recording)
+                .last()
+                .cloned()
+                .unwrap_or_default(),
             tree: Some(tree.display().to_string()),
         };
         let framework = app::framework::find(&cell.framework);
-        let Some(framework) = framework.filter(|one| app::framework::recognise(&tree).is_some_and(|found| found.id == one.id))
+        let Some(framework) = framework
+            .filter(|one| app::framework::recognise(&tree).is_some_and(|found| found.id == one.id))
         else {
-            return self.failed(&new, &name, Fault::App, "the tree is no longer an app of its framework".into());
+            return self.failed(
+                &new,
+                &name,
+                Fault::App,
+                "the tree is no longer an app of its framework".into(),
+            );
         };
-        self.progress.live(&format!("  {name}  installing its Python packages"));
-        let installed = match self.context.install(&tree, framework) {
+        self.progress
+            .live(&format!("  {name}  installing its Python packages"));
+        let installed = match Context::install(&tree, framework) {
             Ok(installed) => installed,
             Err(error @ app::InstallError::NoPython(_)) => return Err(error.into()),
             Err(error) => {
-                let fault = if error.is_the_apps() { Fault::App } else { Fault::Harness };
+                let fault = if error.is_the_apps() {
+                    Fault::App
+                } else {
+                    Fault::Harness
+                };
                 return self.failed(&new, &name, fault, error.to_string());
             }
         };
-        let plan = self.context.plan(&tree, Some(framework), Some(installed), &self.seed(&session));
+        let plan = self.context.plan(
+            &tree,
+            Some(framework),
+            Some(installed),
+            &self.seed(&session),
+        );
         let stand = Stand::new(plan, exploit::contract());
         self.unit(&new, &stand, &name)
     }
 
     fn failed(&self, new: &NewUnit, name: &str, fault: Fault, why: String) -> Result<(), Fatal> {
         let unit = self.context.ledger.begin_unit(&self.row.id, new)?;
-        let cause = Cause { fault, step: Step::Boot, why };
-        self.progress.line(&format!("  {name}  not attacked: {}", cause.why));
+        let cause = Cause {
+            fault,
+            step: Step::Boot,
+            why,
+        };
+        self.progress
+            .line(&format!("  {name}  not attacked: {}", cause.why));
         self.context.ledger.fail_unit(unit, &cause, "")?;
         Ok(())
     }
 
     /// Boots and attacks; a boot that failed for a cause that is not the app's is tried once more.
     fn unit(&self, new: &NewUnit, stand: &Stand, name: &str) -> Result<(), Fatal> {
-        let attackers = Attackers { entries: self.entries, seed: self.seed(&new.session), name };
+        let attackers = Attackers {
+            entries: self.entries,
+            seed: self.seed(&new.session),
+            name,
+        };
         for _ in 0..2 {
             let unit = self.context.ledger.begin_unit(&self.row.id, new)?;
             let outcome = boot_and_attack(self.context, unit, stand, &attackers, self.progress)?;
@@ -228,7 +299,10 @@ impl Bencher<'_> {
                     return Ok(());
                 }
                 Outcome::NotBooted(cause) => {
-                    self.progress.line(&format!("  {name}  not booted: {}", report::clean(&cause.why)));
+                    self.progress.line(&format!(
+                        "  {name}  not booted: {}",
+                        report::clean(&cause.why)
+                    ));
                 }
             }
             if !worth_another(&outcome) {
@@ -240,7 +314,12 @@ impl Bencher<'_> {
 
     fn resisted(&self, unit: i64) -> Result<usize, Fatal> {
         let attacks = self.context.ledger.attacks(unit)?;
-        let last = |id: &str| attacks.iter().rev().find(|attack| attack.exploit == id && !attack.repeat);
+        let last = |id: &str| {
+            attacks
+                .iter()
+                .rev()
+                .find(|attack| attack.exploit == id && !attack.repeat)
+        };
         Ok(self
             .entries
             .iter()

@@ -22,8 +22,15 @@ use crate::view;
 
 /// What is to be checked.
 enum App {
-    Folder { tree: PathBuf, shown: String, agent: String },
-    Running { endpoint: Endpoint, shown: String },
+    Folder {
+        tree: PathBuf,
+        shown: String,
+        agent: String,
+    },
+    Running {
+        endpoint: Endpoint,
+        shown: String,
+    },
 }
 
 /// More than this share undecided, and the result says too little.
@@ -38,27 +45,40 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
         App::Folder { shown, .. } | App::Running { shown, .. } => shown.clone(),
     };
     progress.line(&format!("unrequested check {shown}"));
-    let row = context.ledger.begin_run("check", &suite_hash(), &shown, "")?;
+    let row = context
+        .ledger
+        .begin_run("check", &suite_hash(), &shown, "")?;
     let seed = Seed::new(&row.seed);
     match app {
         App::Folder { tree, agent, .. } => {
             let binding = binding(&tree)?;
-            let Some(framework) = app::framework::recognise(&tree) else { return Err(unknown(&tree)) };
+            let Some(framework) = app::framework::recognise(&tree) else {
+                return Err(unknown(&tree));
+            };
             progress.line(&format!(" {} ({})", framework.name, tree.display()));
             if let Some(why) = &context.no_box {
-                progress.warn(&format!(" WARNING: no box here ({why}): the app runs as a plain process of yours."));
+                progress.warn(&format!(
+                    " WARNING: no box here ({why}): the app runs as a plain process of yours."
+                ));
             }
             progress.live("  installing its packages");
-            let installed = context.install(&tree, framework)?;
+            let installed = Context::install(&tree, framework)?;
             let mut plan = context.plan(&tree, Some(framework), Some(installed), &seed);
             if let Some(route) = binding.route(model::Capability::Health) {
                 plan.health.clone_from(&route.path);
             }
             plan.ready_within = std::time::Duration::from_secs(check.ready_within);
             let stand = Stand::new(plan, binding);
-            progress.line(&format!(" A copy is booted in its production profile; box: {}.", stand.level()));
+            progress.line(&format!(
+                " A copy is booted in its production profile; box: {}.",
+                stand.level()
+            ));
             let new = unit(&agent, framework.id, Some(&tree));
-            let attackers = Attackers { entries: &entries, seed, name: "check" };
+            let attackers = Attackers {
+                entries: &entries,
+                seed,
+                name: "check",
+            };
             for _ in 0..2 {
                 let id = context.ledger.begin_unit(&row.id, &new)?;
                 let outcome = boot_and_attack(&context, id, &stand, &attackers, &progress)?;
@@ -66,7 +86,10 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     break;
                 }
                 if let Outcome::NotBooted(cause) = outcome {
-                    progress.line(&format!(" booting failed ({}); trying once more", report::clean(&cause.why)));
+                    progress.line(&format!(
+                        " booting failed ({}); trying once more",
+                        report::clean(&cause.why)
+                    ));
                 }
             }
         }
@@ -76,17 +99,37 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 entries
             } else {
                 // Somebody else's machine keeps its data: nothing that deletes, floods or fills.
-                let destructive = ["file-delete-other-user", "admin-delete-as-user", "admin-anonymous", "upload-oversize", "login-rate-limit"];
-                entries.into_iter().filter(|entry| !destructive.contains(&entry.id)).collect()
+                let destructive = [
+                    "file-delete-other-user",
+                    "admin-delete-as-user",
+                    "admin-anonymous",
+                    "upload-oversize",
+                    "login-rate-limit",
+                ];
+                entries
+                    .into_iter()
+                    .filter(|entry| !destructive.contains(&entry.id))
+                    .collect()
             };
             let target = running(check, endpoint);
             let mut new = unit("none", "unknown", None);
             new.session.clone_from(&shown);
             let id = context.ledger.begin_unit(&row.id, &new)?;
             context.ledger.booted(id, "none", "unknown", 0)?;
-            let attackers = Attackers { entries: &entries, seed, name: "check" };
+            let attackers = Attackers {
+                entries: &entries,
+                seed,
+                name: "check",
+            };
             let (requests, wall_ms) = attack(&context, id, &target, &attackers, &progress)?;
-            context.ledger.end_unit(id, Cost { requests, wall_ms, app_cpu_ms: None })?;
+            context.ledger.end_unit(
+                id,
+                Cost {
+                    requests,
+                    wall_ms,
+                    app_cpu_ms: None,
+                },
+            )?;
         }
     }
     context.ledger.end_run(&row.id)?;
@@ -107,9 +150,19 @@ fn exit(run: &Run, check: &Check) -> Exit {
     if let Some(exit) = findings_exit(run, check.fail_on) {
         return exit;
     }
-    let verdicts: Vec<_> = run.sessions.iter().flat_map(|session| &session.verdicts).collect();
-    let decided = verdicts.iter().filter(|one| matches!(one.verdict, Word::Exploited | Word::Resisted)).count();
-    let open = verdicts.iter().filter(|one| one.verdict == Word::Inconclusive).count();
+    let verdicts: Vec<_> = run
+        .sessions
+        .iter()
+        .flat_map(|session| &session.verdicts)
+        .collect();
+    let decided = verdicts
+        .iter()
+        .filter(|one| matches!(one.verdict, Word::Exploited | Word::Resisted))
+        .count();
+    let open = verdicts
+        .iter()
+        .filter(|one| one.verdict == Word::Inconclusive)
+        .count();
     if decided == 0 {
         return Exit::Nothing;
     }
@@ -126,7 +179,10 @@ pub(super) fn lines(run: &Run, row: &RunRow, exit: Exit) -> Vec<String> {
         && let Some(first) = report::check::findings(session).first()
     {
         lines.push("proof   unrequested replay 1   (or another number)".to_owned());
-        lines.push(format!("why     unrequested explain {}", first.judged.exploit));
+        lines.push(format!(
+            "why     unrequested explain {}",
+            first.judged.exploit
+        ));
     }
     lines.push(format!("run     {}", row.id));
     let code = exit as u8;
@@ -162,62 +218,100 @@ fn app(check: &Check, context: &Context) -> Result<App, Fatal> {
         // Before anything is made: an unknown name must not leave a folder.
         if !recorded::names("fastapi").iter().any(|known| known == name) {
             let known = recorded::names("fastapi").join(", ");
-            return Err(Fatal::usage(format!("there is no sample `{name}`; there are: {known}")));
+            return Err(Fatal::usage(format!(
+                "there is no sample `{name}`; there are: {known}"
+            )));
         }
         std::fs::create_dir_all(&tree)?;
         recorded::write("fastapi", name, 6, &tree)?;
         let shown = format!("--sample {name} ({})", recorded::LABEL);
-        return Ok(App::Folder { tree, shown, agent: format!("recorded:{name}") });
+        return Ok(App::Folder {
+            tree,
+            shown,
+            agent: format!("recorded:{name}"),
+        });
     }
     if check.app.starts_with("https://") {
-        return Err(Fatal::usage("https is not supported by this version; check the app over http on loopback"));
+        return Err(Fatal::usage(
+            "https is not supported by this version; check the app over http on loopback",
+        ));
     }
     if let Some(rest) = check.app.strip_prefix("http://") {
-        return Ok(App::Running { endpoint: endpoint(rest, check.i_own.as_deref())?, shown: check.app.clone() });
+        return Ok(App::Running {
+            endpoint: endpoint(rest, check.i_own.as_deref())?,
+            shown: check.app.clone(),
+        });
     }
     let tree = PathBuf::from(&check.app);
-    let tree = tree
-        .canonicalize()
-        .map_err(|error| Fatal::usage(format!("cannot read the folder {}: {error}", tree.display())))?;
+    let tree = tree.canonicalize().map_err(|error| {
+        Fatal::usage(format!(
+            "cannot read the folder {}: {error}",
+            tree.display()
+        ))
+    })?;
     if !tree.is_dir() {
         return Err(Fatal::usage(format!("{} is no folder", tree.display())));
     }
-    Ok(App::Folder { shown: check.app.clone(), tree, agent: "none".into() })
+    Ok(App::Folder {
+        shown: check.app.clone(),
+        tree,
+        agent: "none".into(),
+    })
 }
 
 /// The address of a running app: loopback, or a host that its owner named.
 fn endpoint(rest: &str, owned: Option<&str>) -> Result<Endpoint, Fatal> {
     let host = rest.split('/').next().unwrap_or(rest);
-    let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    let with_port = if host.contains(':') {
+        host.to_owned()
+    } else {
+        format!("{host}:80")
+    };
     let name = with_port.rsplit_once(':').map_or(host, |(name, _)| name);
     let found: Vec<SocketAddr> = with_port
         .to_socket_addrs()
         .map_err(|error| Fatal::usage(format!("{with_port} is no address: {error}")))?
         .collect();
-    let address = found.iter().find(|at| at.is_ipv4()).or_else(|| found.first()).copied();
-    let Some(address) = address else { return Err(Fatal::usage(format!("{with_port} has no address"))) };
+    let address = found
+        .iter()
+        .find(|at| at.is_ipv4())
+        .or_else(|| found.first())
+        .copied();
+    let Some(address) = address else {
+        return Err(Fatal::usage(format!("{with_port} has no address")));
+    };
     let loopback = found.iter().all(|at| at.ip().is_loopback());
     if !loopback && owned != Some(name) {
         return Err(Fatal::usage(format!(
             "{name} is not loopback; only attack what is yours. If it is: --i-own {name}"
         )));
     }
-    Ok(Endpoint { address, host: host.to_owned() })
+    Ok(Endpoint {
+        address,
+        host: host.to_owned(),
+    })
+}
+
+/// Sockets towards a host that is not this machine: there the source address is the machine's own.
+struct Away;
+
+impl exploit::Dial for Away {
+    fn socket(&self, _from: IpAddr) -> std::io::Result<std::os::fd::OwnedFd> {
+        wire::socket(std::net::Ipv4Addr::UNSPECIFIED.into())
+    }
+
+    fn many_addresses(&self) -> bool {
+        false
+    }
 }
 
 fn running(check: &Check, at: Endpoint) -> Target {
     let admin = check.admin.as_ref().and_then(|text| text.split_once(':'));
-    struct Away;
-    impl exploit::Dial for Away {
-        fn socket(&self, from: IpAddr) -> std::io::Result<std::os::fd::OwnedFd> {
-            let _ = from;
-            wire::socket(std::net::Ipv4Addr::UNSPECIFIED.into())
-        }
-        fn many_addresses(&self) -> bool {
-            false
-        }
-    }
-    let dial: Arc<dyn exploit::Dial> = if at.address.ip().is_loopback() { Arc::new(Host) } else { Arc::new(Away) };
+    let dial: Arc<dyn exploit::Dial> = if at.address.ip().is_loopback() {
+        Arc::new(Host)
+    } else {
+        Arc::new(Away)
+    };
     Target {
         at,
         dial,
@@ -233,8 +327,8 @@ fn running(check: &Check, at: Endpoint) -> Target {
         },
         storage: None,
         stage: None,
-            proxied: false,
-            patience: crate::target::PATIENCE,
+        proxied: false,
+        patience: crate::target::PATIENCE,
         keep: None,
     }
 }
@@ -243,7 +337,8 @@ fn running(check: &Check, at: Endpoint) -> Target {
 fn binding(tree: &Path) -> Result<Binding, Fatal> {
     let path = tree.join("unrequested.toml");
     match std::fs::read_to_string(&path) {
-        Ok(text) => exploit::parse_binding(&text).map_err(|error| Fatal::usage(format!("{}: {error}", path.display()))),
+        Ok(text) => exploit::parse_binding(&text)
+            .map_err(|error| Fatal::usage(format!("{}: {error}", path.display()))),
         Err(_) => Ok(exploit::contract()),
     }
 }
@@ -251,10 +346,20 @@ fn binding(tree: &Path) -> Result<Binding, Fatal> {
 fn unknown(tree: &Path) -> Fatal {
     let manifests: Vec<String> = app::framework::manifests(tree)
         .iter()
-        .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
+        .filter_map(|path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        })
         .collect();
-    let known: Vec<&str> = app::framework::ALL.iter().map(|framework| framework.name).collect();
-    let found = if manifests.is_empty() { "no manifest was found".to_owned() } else { format!("found {}", manifests.join(", ")) };
+    let known: Vec<&str> = app::framework::ALL
+        .iter()
+        .map(|framework| framework.name)
+        .collect();
+    let found = if manifests.is_empty() {
+        "no manifest was found".to_owned()
+    } else {
+        format!("found {}", manifests.join(", "))
+    };
     Fatal::nothing(format!(
         "{} is no app that this version can boot ({found}); it boots: {}. \
          An app that runs already: unrequested check http://127.0.0.1:PORT",

@@ -12,8 +12,17 @@ pub(super) fn run(cli: &Cli) -> Result<Exit, Fatal> {
     let mut exit = Exit::Done;
     match app::Tools::look() {
         Ok(tools) => {
-            let _ = writeln!(out, "python   {} ({})", tools.python_version, tools.python.display());
-            let how = if tools.uv.is_some() { "yes" } else { "no: venv and pip are used, which takes 20 s longer (pip install uv)" };
+            let _ = writeln!(
+                out,
+                "python   {} ({})",
+                tools.python_version,
+                tools.python.display()
+            );
+            let how = if tools.uv.is_some() {
+                "yes"
+            } else {
+                "no: venv and pip are used, which takes 20 s longer (pip install uv)"
+            };
             let _ = writeln!(out, "uv       {how}");
         }
         Err(error) => {

@@ -24,7 +24,10 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
                        "cwe": entry.exploit.cwe, "asvs": entry.exploit.asvs})
             })
             .collect();
-        let frameworks: Vec<_> = app::framework::ALL.iter().map(|one| json!({"id": one.id, "name": one.name})).collect();
+        let frameworks: Vec<_> = app::framework::ALL
+            .iter()
+            .map(|one| json!({"id": one.id, "name": one.name}))
+            .collect();
         let object = json!({"exploits": exploits, "frameworks": frameworks, "samples": recorded::names("fastapi"),
                             "prompts": prompts.iter().map(|one| &one.id).collect::<Vec<_>>(),
                             "weaknesses": reference::Weakness::ALL.iter().map(|one| one.name()).collect::<Vec<_>>()});
@@ -33,18 +36,38 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
     }
     let mut out = format!("EXPLOITS ({})\n", all.len());
     for entry in all {
-        let _ = writeln!(out, "  {:>2} {:<28} {:<12} {}", entry.exploit.number, entry.id, tier(entry.id), entry.area);
+        let _ = writeln!(
+            out,
+            "  {:>2} {:<28} {:<12} {}",
+            entry.exploit.number,
+            entry.id,
+            tier(entry.id),
+            entry.area
+        );
     }
     let _ = writeln!(out, "\nFRAMEWORKS");
     for framework in app::framework::ALL {
         let _ = writeln!(out, "  {:<9} {}", framework.id, framework.name);
     }
-    let _ = writeln!(out, "\nSAMPLES ({}, by no agent)\n  {}", recorded::LABEL, recorded::names("fastapi").join("  "));
+    let _ = writeln!(
+        out,
+        "\nSAMPLES ({}, by no agent)\n  {}",
+        recorded::LABEL,
+        recorded::names("fastapi").join("  ")
+    );
     let ids: Vec<&str> = prompts.iter().map(|prompt| prompt.id.as_str()).collect();
     let _ = writeln!(out, "\nPROMPTS\n  {}", ids.join("  "));
-    let _ = writeln!(out, "\nWEAKNESSES of `reference --weak NAME`, and what they trip");
+    let _ = writeln!(
+        out,
+        "\nWEAKNESSES of `reference --weak NAME`, and what they trip"
+    );
     for weakness in reference::Weakness::ALL {
-        let _ = writeln!(out, "  {:<34} {}", weakness.name(), weakness.trips().join(", "));
+        let _ = writeln!(
+            out,
+            "  {:<34} {}",
+            weakness.name(),
+            weakness.trips().join(", ")
+        );
     }
     print(&out)?;
     Ok(Exit::Done)

@@ -26,8 +26,19 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Check(check) => check::run(&cli, check, paint),
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
-        Command::Report { run, list, cost, format } => {
-            let what = if *list { report::What::List } else if *cost { report::What::Cost } else { report::What::Run };
+        Command::Report {
+            run,
+            list,
+            cost,
+            format,
+        } => {
+            let what = if *list {
+                report::What::List
+            } else if *cost {
+                report::What::Cost
+            } else {
+                report::What::Run
+            };
             report::run(&cli, run.as_deref(), what, *format, paint)
         }
         Command::Reference(reference) => reference::run(reference),
@@ -41,14 +52,21 @@ fn paint(color: Color) -> Paint {
     Paint(match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => std::io::stdout().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        Color::Auto => {
+            std::io::stdout().is_terminal()
+                && !set("NO_COLOR")
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
     })
 }
 
 /// Writes a result to stdout. A reader that has gone away is not an error.
 fn print(text: &str) -> Result<(), Fatal> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Fatal::failed(format!("cannot write the result: {error}")))
         }
@@ -67,19 +85,36 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
             return Err(unknown_exploit(id));
         }
     }
-    Ok(all.into_iter().filter(|entry| only.iter().any(|id| id == entry.id)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|entry| only.iter().any(|id| id == entry.id))
+        .collect())
 }
 
 fn unknown_exploit(id: &str) -> Fatal {
     let near = nearest(id, exploit::all().iter().map(|entry| entry.id));
-    Fatal::usage(format!("there is no exploit `{id}`; did you mean `{near}`? `unrequested list` names all"))
+    Fatal::usage(format!(
+        "there is no exploit `{id}`; did you mean `{near}`? `unrequested list` names all"
+    ))
 }
 
 /// The name with the most letter pairs in common.
 fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
-    let pairs = |text: &str| text.as_bytes().windows(2).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let pairs = |text: &str| {
+        text.as_bytes()
+            .windows(2)
+            .map(<[u8]>::to_vec)
+            .collect::<Vec<_>>()
+    };
     let wanted = pairs(wanted);
-    names.max_by_key(|name| pairs(name).iter().filter(|pair| wanted.contains(pair)).count()).unwrap_or_default()
+    names
+        .max_by_key(|name| {
+            pairs(name)
+                .iter()
+                .filter(|pair| wanted.contains(pair))
+                .count()
+        })
+        .unwrap_or_default()
 }
 
 fn is_incomplete(run: &Run) -> bool {
@@ -93,7 +128,9 @@ fn findings_exit(run: &Run, fail_on: FailOn) -> Option<Exit> {
             .iter()
             .filter(|session| session.agent != "reference")
             .flat_map(|session| &session.verdicts)
-            .any(|judged| judged.verdict == Word::Exploited && tier.is_none_or(|tier| tier == judged.tier))
+            .any(|judged| {
+                judged.verdict == Word::Exploited && tier.is_none_or(|tier| tier == judged.tier)
+            })
     };
     let found = match fail_on {
         FailOn::Never => false,
@@ -110,7 +147,10 @@ mod tests {
     #[test]
     fn a_typo_finds_its_word() {
         let names = ["login-rate-limit", "weak-password", "webhook-replay"];
-        assert_eq!(nearest("login-rat-limit", names.into_iter()), "login-rate-limit");
+        assert_eq!(
+            nearest("login-rat-limit", names.into_iter()),
+            "login-rate-limit"
+        );
         assert_eq!(nearest("weak-pasword", names.into_iter()), "weak-password");
     }
 }

@@ -11,10 +11,19 @@ use crate::progress::Progress;
 pub(super) fn run(arguments: &Reference) -> Result<Exit, Fatal> {
     let mut weak = std::collections::BTreeSet::new();
     for name in &arguments.weak {
-        let found = reference::Weakness::ALL.iter().find(|weakness| weakness.name() == name);
+        let found = reference::Weakness::ALL
+            .iter()
+            .find(|weakness| weakness.name() == name);
         let Some(found) = found else {
-            let near = nearest(name, reference::Weakness::ALL.iter().map(|weakness| weakness.name()));
-            return Err(Fatal::usage(format!("there is no weakness `{name}`; did you mean `{near}`?")));
+            let near = nearest(
+                name,
+                reference::Weakness::ALL
+                    .iter()
+                    .map(|weakness| weakness.name()),
+            );
+            return Err(Fatal::usage(format!(
+                "there is no weakness `{name}`; did you mean `{near}`?"
+            )));
         };
         weak.insert(*found);
     }
@@ -23,7 +32,9 @@ pub(super) fn run(arguments: &Reference) -> Result<Exit, Fatal> {
         set(name).ok_or_else(|| Fatal::usage(format!("set {name}: the reference app reads the contract's variables; see docs/reference.md")))
     };
     let port = need("PORT")?;
-    let port: u16 = port.parse().map_err(|_| Fatal::usage(format!("PORT={port} is no port")))?;
+    let port: u16 = port
+        .parse()
+        .map_err(|_| Fatal::usage(format!("PORT={port} is no port")))?;
     let settings = reference::Settings {
         production: set("APP_ENV").as_deref() == Some("production"),
         jwt_secret: set("JWT_SECRET"),
@@ -40,11 +51,19 @@ pub(super) fn run(arguments: &Reference) -> Result<Exit, Fatal> {
         uploads: PathBuf::from(need("UPLOAD_DIR")?),
         bcrypt_cost: 12,
     };
-    let app = reference::App { settings, binding: exploit::contract(), weak, shape: Default::default() };
+    let app = reference::App {
+        settings,
+        binding: exploit::contract(),
+        weak,
+        shape: std::collections::BTreeSet::new(),
+    };
     let running = app
         .serve(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
         .map_err(|error| Fatal::failed(format!("the reference app refuses to start: {error}")))?;
-    Progress::new(false).line(&format!("serving the reference app at http://{}", running.addr()));
+    Progress::new(false).line(&format!(
+        "serving the reference app at http://{}",
+        running.addr()
+    ));
     loop {
         std::thread::park();
     }

@@ -24,10 +24,24 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
         .sessions
         .iter()
         .filter(|session| session.agent != "reference" || wanted == Some("reference"))
-        .find(|session| wanted.is_none_or(|name| session.id == name || session.agent.ends_with(&format!(":{name}")) || session.agent == name))
+        .find(|session| {
+            wanted.is_none_or(|name| {
+                session.id == name
+                    || session.agent.ends_with(&format!(":{name}"))
+                    || session.agent == name
+            })
+        })
         .ok_or_else(|| {
-            let known: Vec<&str> = judged.sessions.iter().map(|session| session.id.as_str()).collect();
-            Fatal::usage(format!("run {} has no such session; it has: {}", row.id, known.join(", ")))
+            let known: Vec<&str> = judged
+                .sessions
+                .iter()
+                .map(|session| session.id.as_str())
+                .collect();
+            Fatal::usage(format!(
+                "run {} has no such session; it has: {}",
+                row.id,
+                known.join(", ")
+            ))
         })?;
     let findings = report::check::findings(session);
     let id = match replay.finding.parse::<usize>() {
@@ -35,7 +49,13 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
             .iter()
             .find(|finding| finding.number == number)
             .map(|finding| finding.judged.exploit.clone())
-            .ok_or_else(|| Fatal::usage(format!("{} has {} findings, no number {number}", session.id, findings.len())))?,
+            .ok_or_else(|| {
+                Fatal::usage(format!(
+                    "{} has {} findings, no number {number}",
+                    session.id,
+                    findings.len()
+                ))
+            })?,
         Err(_) => replay.finding.clone(),
     };
     let entry = exploit::find(&id).ok_or_else(|| unknown_exploit(&id))?;
@@ -46,63 +66,111 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
         .rfind(|unit| unit.new.session == session.id)
         .ok_or_else(|| Fatal::failed("the session's unit is gone from the ledger"))?;
     let attacks = context.ledger.attacks(unit.id)?;
-    let stored = attacks.iter().rev().find(|attack| attack.exploit == id && !attack.repeat);
+    let stored = attacks
+        .iter()
+        .rev()
+        .find(|attack| attack.exploit == id && !attack.repeat);
     let Some(stored) = stored else {
         return Err(Fatal::usage(format!("{id} was not run in {}", session.id)));
     };
     if replay.stored {
-        let exchanges: Vec<Exchange> = context.ledger.exchanges(stored.id)?.into_iter().map(|(_, one)| one).collect();
+        let exchanges: Vec<Exchange> = context
+            .ledger
+            .exchanges(stored.id)?
+            .into_iter()
+            .map(|(_, one)| one)
+            .collect();
         print(&page(&id, &exchanges, &judge(&stored.facts), None, paint))?;
         return Ok(Exit::Done);
     }
     let ran = again(&context, entry, &unit, &row.seed)?;
     let verdict = judge(&ran.facts);
     print(&page(&id, &ran.exchanges, &verdict, Some(stored), paint))?;
-    Ok(if verdict.word() == Word::Exploited { Exit::Findings } else { Exit::Done })
+    Ok(if verdict.word() == Word::Exploited {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }
 
 /// Runs the exploit with another seed on a fresh boot of the unit's tree.
-fn again(context: &Context, entry: &'static exploit::Entry, unit: &UnitRow, seed: &str) -> Result<Ran, Fatal> {
+fn again(
+    context: &Context,
+    entry: &'static exploit::Entry,
+    unit: &UnitRow,
+    seed: &str,
+) -> Result<Ran, Fatal> {
     let seed = Seed::new(seed).derive("replay");
     let plan = if unit.new.agent == "reference" {
         context.reference_plan(&seed)?
     } else {
-        let Some(tree) = unit.new.tree.as_ref().map(PathBuf::from).filter(|tree| tree.is_dir()) else {
+        let Some(tree) = unit
+            .new
+            .tree
+            .as_ref()
+            .map(PathBuf::from)
+            .filter(|tree| tree.is_dir())
+        else {
             return Err(Fatal::nothing(
                 "the app was not booted by this tool or its tree is gone; --stored prints what was recorded",
             ));
         };
         let Some(framework) = app::framework::recognise(&tree) else {
-            return Err(Fatal::nothing(format!("{} is no app that this version can boot", tree.display())));
+            return Err(Fatal::nothing(format!(
+                "{} is no app that this version can boot",
+                tree.display()
+            )));
         };
-        let installed = context.install(&tree, framework)?;
+        let installed = Context::install(&tree, framework)?;
         context.plan(&tree, Some(framework), Some(installed), &seed)
     };
     let stand = Stand::new(plan, exploit::contract());
-    let (target, _, _cell) = stand.target(&[]).map_err(|error| Fatal::nothing(error.why))?;
+    let (target, _, _cell) = stand
+        .target(&[])
+        .map_err(|error| Fatal::nothing(error.why))?;
     Ok(exploit::run(entry, &target, &seed))
 }
 
-fn page(id: &str, exchanges: &[Exchange], verdict: &model::Verdict, before: Option<&AttackRow>, paint: Paint) -> String {
+fn page(
+    id: &str,
+    exchanges: &[Exchange],
+    verdict: &model::Verdict,
+    before: Option<&AttackRow>,
+    paint: Paint,
+) -> String {
     let mut out = format!("{}\n", paint.head(id));
     out.push_str("# Run these against your own copy:  BASE=http://127.0.0.1:PORT  HOST=127.0.0.1  PORT=...\n");
     let mut secrets: Vec<(String, String)> = Vec::new();
     for (number, exchange) in exchanges.iter().enumerate() {
-        let _ = writeln!(out, "\n# {}. {} ({}, from {})", number + 1, clean(&exchange.label), clean(&exchange.who), exchange.from);
+        let _ = writeln!(
+            out,
+            "\n# {}. {} ({}, from {})",
+            number + 1,
+            clean(&exchange.label),
+            clean(&exchange.who),
+            exchange.from
+        );
         for (token, name) in &secrets {
             if contains(&exchange.sent, token) {
                 let _ = writeln!(out, "#    ${name} is the token of an answer above");
             }
         }
         let _ = writeln!(out, "{}", report::curl::command(&exchange.sent, &secrets));
-        let got = exchange.got.as_ref().and_then(|raw| wire::Reply::parse(raw, method(&exchange.sent)));
+        let got = exchange
+            .got
+            .as_ref()
+            .and_then(|raw| wire::Reply::parse(raw, method(&exchange.sent)));
         match got {
             Some(reply) => {
                 let text: String = clean(&reply.text()).chars().take(160).collect();
                 let _ = writeln!(out, "#    {} {text}", reply.status);
                 for token in tokens(&reply) {
                     if !secrets.iter().any(|(known, _)| *known == token) {
-                        let who: String = exchange.who.chars().filter(char::is_ascii_alphanumeric).collect();
+                        let who: String = exchange
+                            .who
+                            .chars()
+                            .filter(char::is_ascii_alphanumeric)
+                            .collect();
                         let name = format!("TOKEN_{}_{}", who.to_uppercase(), secrets.len() + 1);
                         let _ = writeln!(out, "#    {name}=<the token in this answer>");
                         secrets.push((token, name));
@@ -110,15 +178,27 @@ fn page(id: &str, exchanges: &[Exchange], verdict: &model::Verdict, before: Opti
                 }
             }
             None => {
-                let _ = writeln!(out, "#    no whole reply: {}", clean(exchange.trouble.as_deref().unwrap_or("?")));
+                let _ = writeln!(
+                    out,
+                    "#    no whole reply: {}",
+                    clean(exchange.trouble.as_deref().unwrap_or("?"))
+                );
             }
         }
     }
     let word = verdict.word().name();
-    let word = if verdict.word() == Word::Exploited { paint.bad(word) } else { paint.good(word) };
+    let word = if verdict.word() == Word::Exploited {
+        paint.bad(word)
+    } else {
+        paint.good(word)
+    };
     let _ = writeln!(out, "\n{word}: {}", clean(&verdict.why()));
     if let Some(before) = before {
-        let _ = writeln!(out, "recorded before: {}", judge(&before.facts).word().name());
+        let _ = writeln!(
+            out,
+            "recorded before: {}",
+            judge(&before.facts).word().name()
+        );
     }
     out
 }
@@ -129,18 +209,25 @@ fn method(sent: &[u8]) -> &str {
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len().max(1)).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len().max(1))
+        .any(|window| window == text.as_bytes())
 }
 
 /// What looks like a token in a reply: a `token` field or a cookie.
 fn tokens(reply: &wire::Reply) -> Vec<String> {
     let mut found: Vec<String> = serde_json::from_slice::<serde_json::Value>(&reply.body)
         .ok()
-        .and_then(|value| value.get("token").and_then(|token| token.as_str().map(str::to_owned)))
+        .and_then(|value| {
+            value
+                .get("token")
+                .and_then(|token| token.as_str().map(str::to_owned))
+        })
         .into_iter()
         .collect();
     found.extend(reply.header_values("set-cookie").iter().filter_map(|line| {
-        line.split_once('=').map(|(_, rest)| rest.split(';').next().unwrap_or_default().to_owned())
+        line.split_once('=')
+            .map(|(_, rest)| rest.split(';').next().unwrap_or_default().to_owned())
     }));
     found.retain(|token| token.len() >= 8);
     found

@@ -17,7 +17,13 @@ pub(super) enum What {
     Cost,
 }
 
-pub(super) fn run(cli: &Cli, run: Option<&str>, what: What, format: Format, paint: Paint) -> Result<Exit, Fatal> {
+pub(super) fn run(
+    cli: &Cli,
+    run: Option<&str>,
+    what: What,
+    format: Format,
+    paint: Paint,
+) -> Result<Exit, Fatal> {
     if !cli.dir.join("ledger.db").is_file() {
         return Err(Fatal::nothing(format!(
             "there is no ledger in {}; `unrequested bench` or `unrequested check` makes one",
@@ -28,8 +34,16 @@ pub(super) fn run(cli: &Cli, run: Option<&str>, what: What, format: Format, pain
     if matches!(what, What::List) {
         let mut out = String::new();
         for row in ledger.runs()? {
-            let state = if row.ended.is_some() { "finished" } else { "unfinished" };
-            let what = if row.command == "check" { row.study.as_str() } else { "" };
+            let state = if row.ended.is_some() {
+                "finished"
+            } else {
+                "unfinished"
+            };
+            let what = if row.command == "check" {
+                row.study.as_str()
+            } else {
+                ""
+            };
             let _ = writeln!(out, "{}  {:<6} {state:<10} {what}", row.id, row.command);
         }
         print(&out)?;
@@ -43,7 +57,9 @@ pub(super) fn run(cli: &Cli, run: Option<&str>, what: What, format: Format, pain
     }
     print(&match (format, row.command.as_str()) {
         (Format::Json, _) => report::json::render(&judged),
-        (Format::Terminal, "check") => report::check::render(&judged, &check::lines(&judged, &row, Exit::Done), paint),
+        (Format::Terminal, "check") => {
+            report::check::render(&judged, &check::lines(&judged, &row, Exit::Done), paint)
+        }
         (Format::Terminal, _) => {
             let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
             report::bench::render(&judged, &order, &bench::next(&judged, &row), paint)
@@ -58,9 +74,14 @@ fn cost(run: &model::run::Run) -> String {
         "session", "requests", "wall s", "app CPU s", "ratio", "boot s"
     );
     for session in &run.sessions {
-        let Some(cost) = &session.attack else { continue };
+        let Some(cost) = &session.attack else {
+            continue;
+        };
         let wall = cost.wall_ms as f64 / 1000.0;
-        let boot = session.boot.as_ref().map_or(0.0, |boot| boot.ms as f64 / 1000.0);
+        let boot = session
+            .boot
+            .as_ref()
+            .map_or(0.0, |boot| boot.ms as f64 / 1000.0);
         let (cpu, ratio) = match cost.app_cpu_ms {
             Some(ms) if ms > 0 => {
                 let cpu = ms as f64 / 1000.0;
@@ -68,7 +89,11 @@ fn cost(run: &model::run::Run) -> String {
             }
             Some(_) | None => ("unknown".to_owned(), "-".to_owned()),
         };
-        let _ = writeln!(out, "{:<34} {:>8} {wall:>8.1} {cpu:>9} {ratio:>6}   {boot:.1}", session.id, cost.requests);
+        let _ = writeln!(
+            out,
+            "{:<34} {:>8} {wall:>8.1} {cpu:>9} {ratio:>6}   {boot:.1}",
+            session.id, cost.requests
+        );
     }
     out.push_str("wall: without the boot that was attacked, with the boots that exploits ask for; CPU: of all of them\n");
     out

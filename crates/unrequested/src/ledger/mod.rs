@@ -17,11 +17,18 @@ const MIGRATIONS: [&str; 1] = [include_str!("001.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
-    #[error("cannot use the ledger {path}: {source}. Is the folder writable and the disk not full? Another place: --dir FOLDER")]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error(
+        "cannot use the ledger {path}: {source}. Is the folder writable and the disk not full? Another place: --dir FOLDER"
+    )]
+    Sqlite {
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
     #[error("cannot make {0}: {1}. Another place: --dir FOLDER")]
     Folder(PathBuf, std::io::Error),
-    #[error("the ledger {0} was written by a newer version of this tool (format {1}); use that version, or another --dir")]
+    #[error(
+        "the ledger {0} was written by a newer version of this tool (format {1}); use that version, or another --dir"
+    )]
     Newer(PathBuf, usize),
     #[error("the ledger holds facts that cannot be read: {0}")]
     Facts(serde_json::Error),
@@ -98,34 +105,66 @@ pub(crate) struct Cost {
 impl Ledger {
     /// Opens or makes `folder/ledger.db`.
     pub(crate) fn open(folder: &Path) -> Result<Self, LedgerError> {
-        std::fs::create_dir_all(folder).map_err(|error| LedgerError::Folder(folder.to_path_buf(), error))?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| LedgerError::Folder(folder.to_path_buf(), error))?;
         let path = folder.join("ledger.db");
-        let failed = |source| LedgerError::Sqlite { path: path.clone(), source };
+        let failed = |source| LedgerError::Sqlite {
+            path: path.clone(),
+            source,
+        };
         let mut connection = Connection::open(&path).map_err(failed)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-        let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        connection
+            .busy_timeout(std::time::Duration::from_secs(10))
+            .map_err(failed)?;
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(failed)?;
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .map_err(failed)?;
+        let version: usize = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(failed)?;
         if version > MIGRATIONS.len() {
             return Err(LedgerError::Newer(path, version));
         }
         for (index, migration) in MIGRATIONS.iter().enumerate().skip(version) {
             let change = connection.transaction().map_err(failed)?;
             change.execute_batch(migration).map_err(failed)?;
-            change.pragma_update(None, "user_version", index + 1).map_err(failed)?;
+            change
+                .pragma_update(None, "user_version", index + 1)
+                .map_err(failed)?;
             change.commit().map_err(failed)?;
         }
-        Ok(Self { connection: Mutex::new(connection), path })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            path,
+        })
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
-        let mut connection = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        act(&mut connection).map_err(|source| LedgerError::Sqlite { path: self.path.clone(), source })
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        act(&mut connection).map_err(|source| LedgerError::Sqlite {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     // --- runs ----------------------------------------------------------------------------------------------------
 
-    pub(crate) fn begin_run(&self, command: &str, suite: &str, study: &str, hash: &str) -> Result<RunRow, LedgerError> {
+    pub(crate) fn begin_run(
+        &self,
+        command: &str,
+        suite: &str,
+        study: &str,
+        hash: &str,
+    ) -> Result<RunRow, LedgerError> {
         let id = uuid::Uuid::now_v7().to_string();
         let row = RunRow {
             seed: blake3::hash(id.as_bytes()).to_hex().to_string(),
@@ -146,7 +185,12 @@ impl Ledger {
     }
 
     /// The newest unfinished run of the same command, tool, suite and study.
-    pub(crate) fn unfinished(&self, command: &str, suite: &str, hash: &str) -> Result<Option<RunRow>, LedgerError> {
+    pub(crate) fn unfinished(
+        &self,
+        command: &str,
+        suite: &str,
+        hash: &str,
+    ) -> Result<Option<RunRow>, LedgerError> {
         self.with(|connection| {
             connection
                 .query_row(
@@ -160,7 +204,9 @@ impl Ledger {
     }
 
     pub(crate) fn end_run(&self, run: &str) -> Result<(), LedgerError> {
-        self.with(|connection| connection.execute("UPDATE run SET ended = ? WHERE id = ?", params![now(), run]))?;
+        self.with(|connection| {
+            connection.execute("UPDATE run SET ended = ? WHERE id = ?", params![now(), run])
+        })?;
         Ok(())
     }
 
@@ -178,7 +224,9 @@ impl Ledger {
         let runs = self.runs()?;
         let found = match name {
             None => runs.into_iter().next(),
-            Some(name) => runs.into_iter().find(|run| run.id.starts_with(name) || run.id.ends_with(name)),
+            Some(name) => runs
+                .into_iter()
+                .find(|run| run.id.starts_with(name) || run.id.ends_with(name)),
         };
         found.ok_or_else(|| LedgerError::NoRun(name.unwrap_or("at all").to_owned()))
     }
@@ -208,7 +256,13 @@ impl Ledger {
         })
     }
 
-    pub(crate) fn booted(&self, unit: i64, level: &str, profile: &str, boot_ms: u64) -> Result<(), LedgerError> {
+    pub(crate) fn booted(
+        &self,
+        unit: i64,
+        level: &str,
+        profile: &str,
+        boot_ms: u64,
+    ) -> Result<(), LedgerError> {
         self.with(|connection| {
             connection.execute(
                 "UPDATE unit SET level = ?, profile = ?, boot_ms = ? WHERE id = ?",
@@ -279,7 +333,10 @@ impl Ledger {
         })?;
         rows.into_iter()
             .map(|(unit, cause)| {
-                let cause = cause.map(|text| serde_json::from_str(&text)).transpose().map_err(LedgerError::Facts)?;
+                let cause = cause
+                    .map(|text| serde_json::from_str(&text))
+                    .transpose()
+                    .map_err(LedgerError::Facts)?;
                 Ok(UnitRow { cause, ..unit })
             })
             .collect()
@@ -305,7 +362,7 @@ impl Ledger {
                      VALUES (?,?,?,?,?,?,?,?,?)",
                     params![
                         attack,
-                        number as i64,
+                        u32::try_from(number).unwrap_or(u32::MAX),
                         exchange.who,
                         exchange.label,
                         exchange.from.to_string(),
@@ -381,7 +438,8 @@ impl Ledger {
     /// The ids of one try's exchanges by their numbers.
     pub(crate) fn exchange_ids(&self, attack: i64) -> Result<Vec<i64>, LedgerError> {
         self.with(|connection| {
-            let mut statement = connection.prepare("SELECT id FROM exchange WHERE attack = ? ORDER BY number")?;
+            let mut statement =
+                connection.prepare("SELECT id FROM exchange WHERE attack = ? ORDER BY number")?;
             statement.query_map([attack], |row| row.get(0))?.collect()
         })
     }
@@ -402,12 +460,17 @@ fn run_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
 fn put_blob(change: &rusqlite::Transaction<'_>, bytes: &[u8]) -> rusqlite::Result<Vec<u8>> {
     let hash = blake3::hash(bytes).as_bytes().to_vec();
     let (form, squeezed) = squeeze::squeeze(bytes);
-    change.execute("INSERT OR IGNORE INTO blob (hash, form, bytes) VALUES (?,?,?)", params![hash, form, squeezed])?;
+    change.execute(
+        "INSERT OR IGNORE INTO blob (hash, form, bytes) VALUES (?,?,?)",
+        params![hash, form, squeezed],
+    )?;
     Ok(hash)
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -13,7 +13,10 @@ pub(super) fn squeeze(bytes: &[u8]) -> (u8, Cow<'_, [u8]>) {
     let mut out = Vec::new();
     let (mut literal, mut at) = (0, 0);
     while at < bytes.len() {
-        let run = bytes[at..].iter().take_while(|byte| **byte == bytes[at]).count();
+        let run = bytes[at..]
+            .iter()
+            .take_while(|byte| **byte == bytes[at])
+            .count();
         if run >= RUN {
             piece(&mut out, &bytes[literal..at], run as u64, bytes[at]);
             literal = at + run;
@@ -21,7 +24,11 @@ pub(super) fn squeeze(bytes: &[u8]) -> (u8, Cow<'_, [u8]>) {
         at += run;
     }
     piece(&mut out, &bytes[literal..], 0, 0);
-    if out.len() < bytes.len() { (1, Cow::Owned(out)) } else { (0, Cow::Borrowed(bytes)) }
+    if out.len() < bytes.len() {
+        (1, Cow::Owned(out))
+    } else {
+        (0, Cow::Borrowed(bytes))
+    }
 }
 
 fn piece(out: &mut Vec<u8>, literal: &[u8], count: u64, byte: u8) {
@@ -49,7 +56,9 @@ pub(super) fn expand(form: u8, bytes: Vec<u8>) -> Vec<u8> {
         }
         out.extend_from_slice(&rest[..length]);
         rest = &rest[length..];
-        let (Some(count), Some((byte, after))) = (number(&mut rest), rest.split_first()) else { break };
+        let (Some(count), Some((byte, after))) = (number(&mut rest), rest.split_first()) else {
+            break;
+        };
         out.extend(std::iter::repeat_n(*byte, count));
         rest = after;
     }
@@ -65,7 +74,9 @@ mod tests {
         let mut large = b"head\r\n\r\n".to_vec();
         large.extend(vec![b'x'; 6 << 20]);
         large.extend_from_slice(b"\r\n--end--");
-        let noise: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> = (0..200_000_u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
         for bytes in [Vec::new(), b"small".to_vec(), large.clone(), noise] {
             let (form, squeezed) = squeeze(&bytes);
             let squeezed = squeezed.into_owned();
