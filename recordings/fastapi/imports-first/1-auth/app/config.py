@@ -1,0 +1,5 @@
+import os
+
+DATABASE_PATH = os.environ.get("DATABASE_PATH", "app.db")
+JWT_SECRET = os.environ["JWT_SECRET"]
+TOKEN_HOURS = 24

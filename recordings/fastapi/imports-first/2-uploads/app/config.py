@@ -1,0 +1,7 @@
+import os
+from pathlib import Path
+
+DATABASE_PATH = os.environ.get("DATABASE_PATH", "app.db")
+UPLOAD_DIR = Path(os.environ.get("UPLOAD_DIR", "uploads"))
+JWT_SECRET = os.environ["JWT_SECRET"]
+TOKEN_HOURS = 24

@@ -1,0 +1,11 @@
+import os
+from pathlib import Path
+
+DATABASE_PATH = os.environ.get("DATABASE_PATH", "app.db")
+UPLOAD_DIR = Path(os.environ.get("UPLOAD_DIR", "uploads"))
+JWT_SECRET = os.environ["JWT_SECRET"]
+TOKEN_HOURS = 24
+ADMIN_EMAIL = os.environ.get("ADMIN_EMAIL")
+ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD")
+WEBHOOK_SECRET = os.environ["WEBHOOK_SECRET"]
+CORS_ORIGINS = [origin.strip() for origin in os.environ.get("CORS_ORIGINS", "").split(",") if origin.strip()]

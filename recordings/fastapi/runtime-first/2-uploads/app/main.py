@@ -1,0 +1,13 @@
+from fastapi import FastAPI
+
+from . import auth, db, files
+
+app = FastAPI()
+db.prepare()
+app.include_router(auth.router)
+app.include_router(files.router)
+
+
+@app.get("/api/health")
+def health():
+    return {"status": "ok"}

@@ -1,0 +1,16 @@
+from fastapi import FastAPI
+
+from . import admin, auth, db, files, notes
+
+app = FastAPI()
+db.prepare()
+admin.create_admin()
+app.include_router(auth.router)
+app.include_router(files.router)
+app.include_router(notes.router)
+app.include_router(admin.router)
+
+
+@app.get("/api/health")
+def health():
+    return {"status": "ok"}
