@@ -1,6 +1,7 @@
 import hashlib
 import os
 import sqlite3
+from contextlib import contextmanager
 
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException
@@ -12,19 +13,22 @@ JWT_SECRET = os.environ.get("JWT_SECRET", "secret")
 app = FastAPI()
 
 
+@contextmanager
 def db():
     conn = sqlite3.connect(DATABASE_PATH, timeout=30)
     conn.row_factory = sqlite3.Row
-    return conn
+    try:
+        with conn:
+            yield conn
+    finally:
+        conn.close()
 
 
 def init_db():
     os.makedirs(os.path.dirname(os.path.abspath(DATABASE_PATH)), exist_ok=True)
-    conn = db()
-    conn.execute("PRAGMA journal_mode=WAL")
-    conn.execute("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT)")
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.execute("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT)")
 
 
 def hash_password(password):
@@ -48,9 +52,8 @@ def current_user(authorization: str = Header("")):
         payload = jwt.decode(authorization.removeprefix("Bearer "), JWT_SECRET, algorithms=["HS256"])
     except jwt.PyJWTError:
         raise HTTPException(401, "Not signed in")
-    conn = db()
-    user = conn.execute("SELECT * FROM users WHERE id = ?", (payload["sub"],)).fetchone()
-    conn.close()
+    with db() as conn:
+        user = conn.execute("SELECT * FROM users WHERE id = ?", (payload["sub"],)).fetchone()
     if not user:
         raise HTTPException(401, "Not signed in")
     return user
@@ -63,24 +66,20 @@ def health():
 
 @app.post("/api/auth/register", status_code=201)
 def register(body: Credentials):
-    conn = db()
     try:
-        cur = conn.execute(
-            "INSERT INTO users (email, password) VALUES (?, ?)", (body.email, hash_password(body.password))
-        )
-        conn.commit()
+        with db() as conn:
+            cur = conn.execute(
+                "INSERT INTO users (email, password) VALUES (?, ?)", (body.email, hash_password(body.password))
+            )
     except sqlite3.IntegrityError:
         raise HTTPException(409, "Email already registered")
-    finally:
-        conn.close()
     return {"token": make_token(cur.lastrowid)}
 
 
 @app.post("/api/auth/login")
 def login(body: Credentials):
-    conn = db()
-    user = conn.execute("SELECT * FROM users WHERE email = ?", (body.email,)).fetchone()
-    conn.close()
+    with db() as conn:
+        user = conn.execute("SELECT * FROM users WHERE email = ?", (body.email,)).fetchone()
     if not user or user["password"] != hash_password(body.password):
         raise HTTPException(401, "Wrong email or password")
     return {"token": make_token(user["id"])}

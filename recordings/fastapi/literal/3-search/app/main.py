@@ -1,6 +1,7 @@
 import hashlib
 import os
 import sqlite3
+from contextlib import contextmanager
 
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException, Response, UploadFile
@@ -13,24 +14,27 @@ JWT_SECRET = os.environ.get("JWT_SECRET", "secret")
 app = FastAPI()
 
 
+@contextmanager
 def db():
     conn = sqlite3.connect(DATABASE_PATH, timeout=30)
     conn.row_factory = sqlite3.Row
-    return conn
+    try:
+        with conn:
+            yield conn
+    finally:
+        conn.close()
 
 
 def init_db():
     os.makedirs(os.path.dirname(os.path.abspath(DATABASE_PATH)), exist_ok=True)
-    conn = db()
-    conn.execute("PRAGMA journal_mode=WAL")
-    conn.execute("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT)")
-    conn.execute("CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, user_id INTEGER, filename TEXT, content_type TEXT, size INTEGER)")
-    os.makedirs(UPLOAD_DIR, exist_ok=True)
-    conn.execute(
-        "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT, body TEXT, created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))"
-    )
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.execute("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT)")
+        conn.execute("CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, user_id INTEGER, filename TEXT, content_type TEXT, size INTEGER)")
+        os.makedirs(UPLOAD_DIR, exist_ok=True)
+        conn.execute(
+            "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT, body TEXT, created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))"
+        )
 
 
 def hash_password(password):
@@ -54,9 +58,8 @@ def current_user(authorization: str = Header("")):
         payload = jwt.decode(authorization.removeprefix("Bearer "), JWT_SECRET, algorithms=["HS256"])
     except jwt.PyJWTError:
         raise HTTPException(401, "Not signed in")
-    conn = db()
-    user = conn.execute("SELECT * FROM users WHERE id = ?", (payload["sub"],)).fetchone()
-    conn.close()
+    with db() as conn:
+        user = conn.execute("SELECT * FROM users WHERE id = ?", (payload["sub"],)).fetchone()
     if not user:
         raise HTTPException(401, "Not signed in")
     return user
@@ -69,24 +72,20 @@ def health():
 
 @app.post("/api/auth/register", status_code=201)
 def register(body: Credentials):
-    conn = db()
     try:
-        cur = conn.execute(
-            "INSERT INTO users (email, password) VALUES (?, ?)", (body.email, hash_password(body.password))
-        )
-        conn.commit()
+        with db() as conn:
+            cur = conn.execute(
+                "INSERT INTO users (email, password) VALUES (?, ?)", (body.email, hash_password(body.password))
+            )
     except sqlite3.IntegrityError:
         raise HTTPException(409, "Email already registered")
-    finally:
-        conn.close()
     return {"token": make_token(cur.lastrowid)}
 
 
 @app.post("/api/auth/login")
 def login(body: Credentials):
-    conn = db()
-    user = conn.execute("SELECT * FROM users WHERE email = ?", (body.email,)).fetchone()
-    conn.close()
+    with db() as conn:
+        user = conn.execute("SELECT * FROM users WHERE email = ?", (body.email,)).fetchone()
     if not user or user["password"] != hash_password(body.password):
         raise HTTPException(401, "Wrong email or password")
     return {"token": make_token(user["id"])}
@@ -108,33 +107,29 @@ def upload(file: UploadFile, user=Depends(current_user)):
     data = file.file.read()
     if len(data) > MAX_SIZE:
         raise HTTPException(400, "File too large")
-    conn = db()
-    cur = conn.execute(
-        "INSERT INTO files (user_id, filename, content_type, size) VALUES (?, ?, ?, ?)",
-        (user["id"], file.filename, file.content_type, len(data)),
-    )
-    # A folder for each file, because two files may have the same name.
-    folder = os.path.join(UPLOAD_DIR, str(cur.lastrowid))
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, file.filename), "wb") as f:
-        f.write(data)
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        cur = conn.execute(
+            "INSERT INTO files (user_id, filename, content_type, size) VALUES (?, ?, ?, ?)",
+            (user["id"], file.filename, file.content_type, len(data)),
+        )
+        # A folder for each file, because two files may have the same name.
+        folder = os.path.join(UPLOAD_DIR, str(cur.lastrowid))
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, file.filename), "wb") as f:
+            f.write(data)
     return {"id": cur.lastrowid, "filename": file.filename, "size": len(data)}
 
 
 @app.get("/api/files")
 def list_files(user=Depends(current_user)):
-    conn = db()
-    rows = conn.execute("SELECT id, filename, size FROM files WHERE user_id = ?", (user["id"],)).fetchall()
-    conn.close()
+    with db() as conn:
+        rows = conn.execute("SELECT id, filename, size FROM files WHERE user_id = ?", (user["id"],)).fetchall()
     return {"files": [dict(row) for row in rows]}
 
 
 def get_file(file_id, user):
-    conn = db()
-    row = conn.execute("SELECT * FROM files WHERE id = ? AND user_id = ?", (file_id, user["id"])).fetchone()
-    conn.close()
+    with db() as conn:
+        row = conn.execute("SELECT * FROM files WHERE id = ? AND user_id = ?", (file_id, user["id"])).fetchone()
     if not row:
         raise HTTPException(404, "File not found")
     return row
@@ -151,10 +146,8 @@ def download(file_id: int, user=Depends(current_user)):
 def delete_file(file_id: int, user=Depends(current_user)):
     row = get_file(file_id, user)
     os.remove(os.path.join(UPLOAD_DIR, str(row["id"]), row["filename"]))
-    conn = db()
-    conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
     return {"status": "deleted"}
 
 
@@ -165,22 +158,19 @@ class NoteIn(BaseModel):
 
 @app.post("/api/notes", status_code=201)
 def create_note(note: NoteIn, user=Depends(current_user)):
-    conn = db()
-    cur = conn.execute(
-        "INSERT INTO notes (user_id, title, body) VALUES (?, ?, ?)", (user["id"], note.title, note.body)
-    )
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        cur = conn.execute(
+            "INSERT INTO notes (user_id, title, body) VALUES (?, ?, ?)", (user["id"], note.title, note.body)
+        )
     return {"id": cur.lastrowid}
 
 
 @app.get("/api/notes/{note_id}")
 def read_note(note_id: int, user=Depends(current_user)):
-    conn = db()
-    row = conn.execute(
-        "SELECT id, title, body, created_at FROM notes WHERE id = ? AND user_id = ?", (note_id, user["id"])
-    ).fetchone()
-    conn.close()
+    with db() as conn:
+        row = conn.execute(
+            "SELECT id, title, body, created_at FROM notes WHERE id = ? AND user_id = ?", (note_id, user["id"])
+        ).fetchone()
     if not row:
         raise HTTPException(404, "Note not found")
     return dict(row)
@@ -189,10 +179,9 @@ def read_note(note_id: int, user=Depends(current_user)):
 @app.get("/api/search")
 def search(q: str = "", sort: str = "created_at", limit: int = 20, user=Depends(current_user)):
     order = "created_at DESC" if sort == "created_at" else sort
-    conn = db()
-    rows = conn.execute(
-        f"SELECT id, title, body, created_at FROM notes WHERE user_id = ? AND (title LIKE ? OR body LIKE ?) ORDER BY {order} LIMIT ?",
-        (user["id"], f"%{q}%", f"%{q}%", limit),
-    ).fetchall()
-    conn.close()
+    with db() as conn:
+        rows = conn.execute(
+            f"SELECT id, title, body, created_at FROM notes WHERE user_id = ? AND (title LIKE ? OR body LIKE ?) ORDER BY {order} LIMIT ?",
+            (user["id"], f"%{q}%", f"%{q}%", limit),
+        ).fetchall()
     return {"results": [dict(row) for row in rows]}

@@ -3,6 +3,7 @@ import hmac
 import json
 import os
 import sqlite3
+from contextlib import contextmanager
 
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response, UploadFile
@@ -16,30 +17,33 @@ WEBHOOK_SECRET = os.environ.get("WEBHOOK_SECRET", "")
 app = FastAPI()
 
 
+@contextmanager
 def db():
     conn = sqlite3.connect(DATABASE_PATH, timeout=30)
     conn.row_factory = sqlite3.Row
-    return conn
+    try:
+        with conn:
+            yield conn
+    finally:
+        conn.close()
 
 
 def init_db():
     os.makedirs(os.path.dirname(os.path.abspath(DATABASE_PATH)), exist_ok=True)
-    conn = db()
-    conn.execute("PRAGMA journal_mode=WAL")
-    conn.execute("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT, role TEXT)")
-    conn.execute("CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, user_id INTEGER, filename TEXT, content_type TEXT, size INTEGER)")
-    os.makedirs(UPLOAD_DIR, exist_ok=True)
-    conn.execute(
-        "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT, body TEXT, created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))"
-    )
-    conn.execute("CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, type TEXT, data TEXT)")
-    email, password = os.environ.get("ADMIN_EMAIL"), os.environ.get("ADMIN_PASSWORD")
-    if email and password and not conn.execute("SELECT 1 FROM users WHERE email = ?", (email,)).fetchone():
+    with db() as conn:
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.execute("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT, role TEXT)")
+        conn.execute("CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, user_id INTEGER, filename TEXT, content_type TEXT, size INTEGER)")
+        os.makedirs(UPLOAD_DIR, exist_ok=True)
         conn.execute(
-            "INSERT INTO users (email, password, role) VALUES (?, ?, 'admin')", (email, hash_password(password))
+            "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT, body TEXT, created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))"
         )
-    conn.commit()
-    conn.close()
+        conn.execute("CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, type TEXT, data TEXT)")
+        email, password = os.environ.get("ADMIN_EMAIL"), os.environ.get("ADMIN_PASSWORD")
+        if email and password and not conn.execute("SELECT 1 FROM users WHERE email = ?", (email,)).fetchone():
+            conn.execute(
+                "INSERT INTO users (email, password, role) VALUES (?, ?, 'admin')", (email, hash_password(password))
+            )
 
 
 def hash_password(password):
@@ -63,9 +67,8 @@ def current_user(authorization: str = Header("")):
         payload = jwt.decode(authorization.removeprefix("Bearer "), JWT_SECRET, algorithms=["HS256"])
     except jwt.PyJWTError:
         raise HTTPException(401, "Not signed in")
-    conn = db()
-    user = conn.execute("SELECT * FROM users WHERE id = ?", (payload["sub"],)).fetchone()
-    conn.close()
+    with db() as conn:
+        user = conn.execute("SELECT * FROM users WHERE id = ?", (payload["sub"],)).fetchone()
     if not user:
         raise HTTPException(401, "Not signed in")
     return user
@@ -78,24 +81,20 @@ def health():
 
 @app.post("/api/auth/register", status_code=201)
 def register(body: Credentials):
-    conn = db()
     try:
-        cur = conn.execute(
-            "INSERT INTO users (email, password, role) VALUES (?, ?, 'user')", (body.email, hash_password(body.password))
-        )
-        conn.commit()
+        with db() as conn:
+            cur = conn.execute(
+                "INSERT INTO users (email, password, role) VALUES (?, ?, 'user')", (body.email, hash_password(body.password))
+            )
     except sqlite3.IntegrityError:
         raise HTTPException(409, "Email already registered")
-    finally:
-        conn.close()
     return {"token": make_token(cur.lastrowid)}
 
 
 @app.post("/api/auth/login")
 def login(body: Credentials):
-    conn = db()
-    user = conn.execute("SELECT * FROM users WHERE email = ?", (body.email,)).fetchone()
-    conn.close()
+    with db() as conn:
+        user = conn.execute("SELECT * FROM users WHERE email = ?", (body.email,)).fetchone()
     if not user or user["password"] != hash_password(body.password):
         raise HTTPException(401, "Wrong email or password")
     return {"token": make_token(user["id"])}
@@ -117,33 +116,29 @@ def upload(file: UploadFile, user=Depends(current_user)):
     data = file.file.read()
     if len(data) > MAX_SIZE:
         raise HTTPException(400, "File too large")
-    conn = db()
-    cur = conn.execute(
-        "INSERT INTO files (user_id, filename, content_type, size) VALUES (?, ?, ?, ?)",
-        (user["id"], file.filename, file.content_type, len(data)),
-    )
-    # A folder for each file, because two files may have the same name.
-    folder = os.path.join(UPLOAD_DIR, str(cur.lastrowid))
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, file.filename), "wb") as f:
-        f.write(data)
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        cur = conn.execute(
+            "INSERT INTO files (user_id, filename, content_type, size) VALUES (?, ?, ?, ?)",
+            (user["id"], file.filename, file.content_type, len(data)),
+        )
+        # A folder for each file, because two files may have the same name.
+        folder = os.path.join(UPLOAD_DIR, str(cur.lastrowid))
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, file.filename), "wb") as f:
+            f.write(data)
     return {"id": cur.lastrowid, "filename": file.filename, "size": len(data)}
 
 
 @app.get("/api/files")
 def list_files(user=Depends(current_user)):
-    conn = db()
-    rows = conn.execute("SELECT id, filename, size FROM files WHERE user_id = ?", (user["id"],)).fetchall()
-    conn.close()
+    with db() as conn:
+        rows = conn.execute("SELECT id, filename, size FROM files WHERE user_id = ?", (user["id"],)).fetchall()
     return {"files": [dict(row) for row in rows]}
 
 
 def get_file(file_id, user):
-    conn = db()
-    row = conn.execute("SELECT * FROM files WHERE id = ? AND user_id = ?", (file_id, user["id"])).fetchone()
-    conn.close()
+    with db() as conn:
+        row = conn.execute("SELECT * FROM files WHERE id = ? AND user_id = ?", (file_id, user["id"])).fetchone()
     if not row:
         raise HTTPException(404, "File not found")
     return row
@@ -160,10 +155,8 @@ def download(file_id: int, user=Depends(current_user)):
 def delete_file(file_id: int, user=Depends(current_user)):
     row = get_file(file_id, user)
     os.remove(os.path.join(UPLOAD_DIR, str(row["id"]), row["filename"]))
-    conn = db()
-    conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
     return {"status": "deleted"}
 
 
@@ -174,22 +167,19 @@ class NoteIn(BaseModel):
 
 @app.post("/api/notes", status_code=201)
 def create_note(note: NoteIn, user=Depends(current_user)):
-    conn = db()
-    cur = conn.execute(
-        "INSERT INTO notes (user_id, title, body) VALUES (?, ?, ?)", (user["id"], note.title, note.body)
-    )
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        cur = conn.execute(
+            "INSERT INTO notes (user_id, title, body) VALUES (?, ?, ?)", (user["id"], note.title, note.body)
+        )
     return {"id": cur.lastrowid}
 
 
 @app.get("/api/notes/{note_id}")
 def read_note(note_id: int, user=Depends(current_user)):
-    conn = db()
-    row = conn.execute(
-        "SELECT id, title, body, created_at FROM notes WHERE id = ? AND user_id = ?", (note_id, user["id"])
-    ).fetchone()
-    conn.close()
+    with db() as conn:
+        row = conn.execute(
+            "SELECT id, title, body, created_at FROM notes WHERE id = ? AND user_id = ?", (note_id, user["id"])
+        ).fetchone()
     if not row:
         raise HTTPException(404, "Note not found")
     return dict(row)
@@ -198,12 +188,11 @@ def read_note(note_id: int, user=Depends(current_user)):
 @app.get("/api/search")
 def search(q: str = "", sort: str = "created_at", limit: int = 20, user=Depends(current_user)):
     order = "created_at DESC" if sort == "created_at" else sort
-    conn = db()
-    rows = conn.execute(
-        f"SELECT id, title, body, created_at FROM notes WHERE user_id = ? AND (title LIKE ? OR body LIKE ?) ORDER BY {order} LIMIT ?",
-        (user["id"], f"%{q}%", f"%{q}%", limit),
-    ).fetchall()
-    conn.close()
+    with db() as conn:
+        rows = conn.execute(
+            f"SELECT id, title, body, created_at FROM notes WHERE user_id = ? AND (title LIKE ? OR body LIKE ?) ORDER BY {order} LIMIT ?",
+            (user["id"], f"%{q}%", f"%{q}%", limit),
+        ).fetchall()
     return {"results": [dict(row) for row in rows]}
 
 
@@ -219,9 +208,8 @@ def admin_user(user=Depends(current_user)):
 
 @app.get("/api/admin/users")
 def list_users(admin=Depends(admin_user)):
-    conn = db()
-    rows = conn.execute("SELECT id, email, role FROM users").fetchall()
-    conn.close()
+    with db() as conn:
+        rows = conn.execute("SELECT id, email, role FROM users").fetchall()
     return {"users": [dict(row) for row in rows]}
 
 
@@ -229,25 +217,21 @@ def list_users(admin=Depends(admin_user)):
 def change_role(user_id: int, body: RoleIn, admin=Depends(admin_user)):
     if body.role not in ("user", "admin"):
         raise HTTPException(400, "Role must be user or admin")
-    conn = db()
-    conn.execute("UPDATE users SET role = ? WHERE id = ?", (body.role, user_id))
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        conn.execute("UPDATE users SET role = ? WHERE id = ?", (body.role, user_id))
     return {"id": user_id, "role": body.role}
 
 
 @app.delete("/api/admin/users/{user_id}")
 def delete_user(user_id: int, admin=Depends(admin_user)):
-    conn = db()
-    for row in conn.execute("SELECT id, filename FROM files WHERE user_id = ?", (user_id,)).fetchall():
-        path = os.path.join(UPLOAD_DIR, str(row["id"]), row["filename"])
-        if os.path.exists(path):
-            os.remove(path)
-    conn.execute("DELETE FROM files WHERE user_id = ?", (user_id,))
-    conn.execute("DELETE FROM notes WHERE user_id = ?", (user_id,))
-    conn.execute("DELETE FROM users WHERE id = ?", (user_id,))
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        for row in conn.execute("SELECT id, filename FROM files WHERE user_id = ?", (user_id,)).fetchall():
+            path = os.path.join(UPLOAD_DIR, str(row["id"]), row["filename"])
+            if os.path.exists(path):
+                os.remove(path)
+        conn.execute("DELETE FROM files WHERE user_id = ?", (user_id,))
+        conn.execute("DELETE FROM notes WHERE user_id = ?", (user_id,))
+        conn.execute("DELETE FROM users WHERE id = ?", (user_id,))
     return {"status": "deleted"}
 
 
@@ -258,19 +242,16 @@ async def payments(request: Request, x_signature: str = Header("")):
     if x_signature != expected:
         raise HTTPException(400, "Bad signature")
     event = json.loads(body)
-    conn = db()
-    conn.execute(
-        "INSERT OR IGNORE INTO events (id, type, data) VALUES (?, ?, ?)",
-        (event["id"], event["type"], json.dumps(event["data"])),
-    )
-    conn.commit()
-    conn.close()
+    with db() as conn:
+        conn.execute(
+            "INSERT OR IGNORE INTO events (id, type, data) VALUES (?, ?, ?)",
+            (event["id"], event["type"], json.dumps(event["data"])),
+        )
     return {"status": "ok"}
 
 
 @app.get("/api/admin/webhook-events")
 def list_events(admin=Depends(admin_user)):
-    conn = db()
-    rows = conn.execute("SELECT * FROM events").fetchall()
-    conn.close()
+    with db() as conn:
+        rows = conn.execute("SELECT * FROM events").fetchall()
     return {"events": [{"id": r["id"], "type": r["type"], "data": json.loads(r["data"])} for r in rows]}
