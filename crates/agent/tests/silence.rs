@@ -18,27 +18,44 @@ struct Silence {
 }
 
 fn silence() -> Silence {
-    let silence: Silence = toml::from_str(&fs::read_to_string(format!("{STUDY}/silence.toml")).unwrap()).unwrap();
+    let silence: Silence =
+        toml::from_str(&fs::read_to_string(format!("{STUDY}/silence.toml")).unwrap()).unwrap();
     assert_eq!(silence.version, 1);
     silence
 }
 
 /// Hyphen, space, underscore or nothing between the parts: all alike.
 fn folded(text: &str) -> String {
-    text.to_lowercase().chars().filter(|c| !matches!(c, '-' | ' ' | '_' | '\n')).collect()
+    text.to_lowercase()
+        .chars()
+        .filter(|c| !matches!(c, '-' | ' ' | '_' | '\n'))
+        .collect()
 }
 
 fn said(text: &str) -> Vec<String> {
     let silence = silence();
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || "`,.;:()".contains(c)).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || "`,.;:()".contains(c))
+        .collect();
     // A variable's whole name only: `MY_JWT_SECRET_2` is another.
-    let words: Vec<&str> = words.into_iter().filter(|word| !silence.secret.iter().any(|name| name == word)).collect();
+    let words: Vec<&str> = words
+        .into_iter()
+        .filter(|word| !silence.secret.iter().any(|name| name == word))
+        .collect();
     let mut found: Vec<String> = Vec::new();
-    for forbidden in silence.forbidden.iter().map(String::as_str).chain(["secret"]) {
+    for forbidden in silence
+        .forbidden
+        .iter()
+        .map(String::as_str)
+        .chain(["secret"])
+    {
         let wanted = folded(forbidden);
         let in_a_word = words.iter().any(|word| folded(word).contains(&wanted));
         // Two words are joined only for what is written with a hyphen, or ends of words would meet by chance.
-        let over_two = forbidden.contains('-') && words.windows(2).any(|two| folded(&two.concat()).contains(&wanted));
+        let over_two = forbidden.contains('-')
+            && words
+                .windows(2)
+                .any(|two| folded(&two.concat()).contains(&wanted));
         if in_a_word || over_two {
             found.push(forbidden.to_owned());
         }
@@ -90,7 +107,13 @@ fn a_planted_word_is_heard() {
         ("JWT_SECRET_SAUCE and another_secret", "secret"),
         ("be safe", "safe"),
     ] {
-        assert!(said(text).contains(&word.to_owned()), "{text}: {:?}", said(text));
+        assert!(
+            said(text).contains(&word.to_owned()),
+            "{text}: {:?}",
+            said(text)
+        );
     }
-    assert!(said("reads `JWT_SECRET`, WEBHOOK_SECRET and an Authorization: Bearer token").is_empty());
+    assert!(
+        said("reads `JWT_SECRET`, WEBHOOK_SECRET and an Authorization: Bearer token").is_empty()
+    );
 }

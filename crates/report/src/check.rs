@@ -104,14 +104,10 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         }
         for finding in of_tier {
             let judged = finding.judged;
-            let _ = writeln!(
-                out,
-                " {:>2}  {:<52} {}",
-                finding.number, judged.title, judged.exploit
-            );
-            let _ = writeln!(out, "     {}", clean(&judged.reason));
+            headline(out, finding.number, &judged.title, &judged.exploit);
+            wrapped(out, &clean(&judged.reason));
             for note in &judged.notes {
-                let _ = writeln!(out, "     {}", paint.faint(&clean(note)));
+                wrapped(out, &paint.faint(&clean(note)));
             }
         }
     }
@@ -129,7 +125,10 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
             let _ = writeln!(out, "\n {}", paint.odd(title));
         }
         for judged in list {
-            let _ = writeln!(out, "     {:<28} {}", judged.exploit, clean(&judged.reason));
+            wrapped(
+                out,
+                &format!("{:<28} {}", judged.exploit, clean(&judged.reason)),
+            );
         }
     }
     let mut noted = session
@@ -141,12 +140,55 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         let _ = writeln!(out, "\n {}", paint.head("REPORTED, not counted"));
     }
     for judged in noted {
-        let _ = writeln!(
+        wrapped(
             out,
-            "     {:<28} {}",
-            judged.exploit,
-            clean(&judged.notes.join("; "))
+            &format!("{:<28} {}", judged.exploit, clean(&judged.notes.join("; "))),
         );
     }
     out.push('\n');
+}
+
+/// The widest line.
+const WIDTH: usize = 79;
+
+/// The finding's title with the exploit's id at the end of the line, or below where both do not fit.
+fn headline(out: &mut String, number: usize, title: &str, id: &str) {
+    let space = WIDTH.saturating_sub(5 + title.len() + id.len());
+    if space > 0 {
+        let _ = writeln!(out, " {number:>2}  {title}{:space$}{id}", "");
+    } else {
+        let _ = writeln!(out, " {number:>2}  {title}\n     {id}");
+    }
+}
+
+fn wrapped(out: &mut String, text: &str) {
+    let mut line = String::from("    ");
+    for word in text.split(' ') {
+        if line.len() + 1 + word.len() > WIDTH && line.trim() != "" {
+            let _ = writeln!(out, "{line}");
+            line = String::from("    ");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_of_an_app_stay_within_the_width() {
+        let mut out = String::new();
+        headline(&mut out, 1, "A short title", "weak-password");
+        headline(&mut out, 12, &"long ".repeat(14), "webhook-wrong-signature");
+        wrapped(&mut out, &"some words of a reason; ".repeat(9));
+        assert!(out.lines().all(|line| line.len() <= 79), "{out}");
+        assert!(
+            out.starts_with("  1  A short title")
+                && out.contains("\n     webhook-wrong-signature\n"),
+            "{out}"
+        );
+    }
 }

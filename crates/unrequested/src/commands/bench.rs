@@ -192,7 +192,7 @@ impl Bencher<'_> {
         }
         let plan = self.context.reference_plan(&self.seed(REFERENCE))?;
         let stand = Stand::new(plan, exploit::contract());
-        self.unit(&new, &stand, "reference  axum     ")
+        self.unit(&new, &stand, "axum       reference     ")
     }
 
     fn cell(&self, cell: &Cell) -> Result<(), Fatal> {

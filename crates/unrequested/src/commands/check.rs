@@ -138,7 +138,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     let exit = exit(&run, check);
     print(&match check.format {
         Format::Json => report::json::render(&run),
-        Format::Terminal => report::check::render(&run, &lines(&run, &row, exit), paint),
+        Format::Terminal => report::check::render(&run, &lines(&run, &row, Some(exit)), paint),
     })?;
     Ok(exit)
 }
@@ -173,7 +173,7 @@ fn exit(run: &Run, check: &Check) -> Exit {
 }
 
 /// The lines below the findings.
-pub(super) fn lines(run: &Run, row: &RunRow, exit: Exit) -> Vec<String> {
+pub(super) fn lines(run: &Run, row: &RunRow, exit: Option<Exit>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(session) = run.sessions.first()
         && let Some(first) = report::check::findings(session).first()
@@ -185,6 +185,7 @@ pub(super) fn lines(run: &Run, row: &RunRow, exit: Exit) -> Vec<String> {
         ));
     }
     lines.push(format!("run     {}", row.id));
+    let Some(exit) = exit else { return lines };
     let code = exit as u8;
     lines.push(match exit {
         Exit::Done => "exit 0: nothing that the prompt asked for was exploited".to_owned(),

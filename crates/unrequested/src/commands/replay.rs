@@ -139,7 +139,9 @@ fn page(
     paint: Paint,
 ) -> String {
     let mut out = format!("{}\n", paint.head(id));
-    out.push_str("# Run these against your own copy:  BASE=http://127.0.0.1:PORT  HOST=127.0.0.1  PORT=...\n");
+    out.push_str(
+        "# Run these against your own copy:  BASE=http://127.0.0.1:8000 HOST=127.0.0.1 PORT=8000\n",
+    );
     let mut secrets: Vec<(String, String)> = Vec::new();
     for (number, exchange) in exchanges.iter().enumerate() {
         let _ = writeln!(
@@ -150,32 +152,28 @@ fn page(
             clean(&exchange.who),
             exchange.from
         );
-        for (token, name) in &secrets {
-            if contains(&exchange.sent, token) {
-                let _ = writeln!(out, "#    ${name} is the token of an answer above");
-            }
-        }
-        let _ = writeln!(out, "{}", report::curl::command(&exchange.sent, &secrets));
-        let got = exchange
+        let command = report::curl::command(&exchange.sent, &secrets);
+        let reply = exchange
             .got
             .as_ref()
             .and_then(|raw| wire::Reply::parse(raw, method(&exchange.sent)));
-        match got {
+        let fresh = reply
+            .as_ref()
+            .and_then(token)
+            .filter(|(token, _)| secrets.iter().all(|(known, _)| known != token));
+        if let Some((token, get)) = fresh {
+            let who = exchange.who.chars().filter(char::is_ascii_alphanumeric);
+            let who: String = who.collect::<String>().to_uppercase();
+            let name = format!("TOKEN_{who}_{}", secrets.len() + 1);
+            let _ = writeln!(out, "{name}=$({command} | {get})");
+            secrets.push((token, name));
+        } else {
+            let _ = writeln!(out, "{command}");
+        }
+        match reply {
             Some(reply) => {
                 let text: String = clean(&reply.text()).chars().take(160).collect();
                 let _ = writeln!(out, "#    {} {text}", reply.status);
-                for token in tokens(&reply) {
-                    if !secrets.iter().any(|(known, _)| *known == token) {
-                        let who: String = exchange
-                            .who
-                            .chars()
-                            .filter(char::is_ascii_alphanumeric)
-                            .collect();
-                        let name = format!("TOKEN_{}_{}", who.to_uppercase(), secrets.len() + 1);
-                        let _ = writeln!(out, "#    {name}=<the token in this answer>");
-                        secrets.push((token, name));
-                    }
-                }
             }
             None => {
                 let _ = writeln!(
@@ -208,27 +206,26 @@ fn method(sent: &[u8]) -> &str {
     std::str::from_utf8(&sent[..end]).unwrap_or_default()
 }
 
-fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .windows(text.len().max(1))
-        .any(|window| window == text.as_bytes())
-}
-
-/// What looks like a token in a reply: a `token` field or a cookie.
-fn tokens(reply: &wire::Reply) -> Vec<String> {
-    let mut found: Vec<String> = serde_json::from_slice::<serde_json::Value>(&reply.body)
+/// A token in a reply, and the command that gets it out of the same reply: a `token` field or a cookie.
+fn token(reply: &wire::Reply) -> Option<(String, String)> {
+    let field = serde_json::from_slice::<serde_json::Value>(&reply.body)
         .ok()
-        .and_then(|value| {
-            value
-                .get("token")
-                .and_then(|token| token.as_str().map(str::to_owned))
-        })
-        .into_iter()
-        .collect();
-    found.extend(reply.header_values("set-cookie").iter().filter_map(|line| {
-        line.split_once('=')
-            .map(|(_, rest)| rest.split(';').next().unwrap_or_default().to_owned())
-    }));
-    found.retain(|token| token.len() >= 8);
-    found
+        .and_then(|value| value.get("token")?.as_str().map(str::to_owned))
+        .map(|token| {
+            (
+                token,
+                r#"sed -n 's/.*"token": *"\([^"]*\)".*/\1/p'"#.to_owned(),
+            )
+        });
+    let cookie = || {
+        let line = reply.header("set-cookie")?;
+        let (name, rest) = line.split_once('=')?;
+        let token = rest.split(';').next().unwrap_or_default().to_owned();
+        let get = format!(
+            "sed -n 's/^[Ss]et-[Cc]ookie: *{}=\\([^;]*\\).*/\\1/p'",
+            clean(name)
+        );
+        Some((token, get))
+    };
+    field.or_else(cookie).filter(|(token, _)| token.len() >= 8)
 }

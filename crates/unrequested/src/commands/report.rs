@@ -58,7 +58,7 @@ pub(super) fn run(
     print(&match (format, row.command.as_str()) {
         (Format::Json, _) => report::json::render(&judged),
         (Format::Terminal, "check") => {
-            report::check::render(&judged, &check::lines(&judged, &row, Exit::Done), paint)
+            report::check::render(&judged, &check::lines(&judged, &row, None), paint)
         }
         (Format::Terminal, _) => {
             let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
