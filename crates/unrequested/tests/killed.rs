@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 const KILLS: u64 = 20;
-const ONLY: &str = "note-read-other-user,sql-injection-search,weak-password";
+const ONLY: &str = "note-read-other-user,sql-injection-search,search-other-user";
 
 fn tool(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unrequested"));
