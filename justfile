@@ -5,6 +5,7 @@ ci:
 # Format and lints.
 lint:
     cargo fmt --all --check
+    rustfmt --check --edition 2024 crates/exploit/src/suite/*/*.rs
     cargo clippy --workspace --all-targets -- -D warnings
 
 # The tests, with the in-process calibration matrix.
