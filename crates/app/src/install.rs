@@ -25,6 +25,8 @@ pub struct Installed {
 #[derive(Debug, Clone)]
 pub struct Tools {
     pub python: PathBuf,
+    /// Where its standard library is, when that is not a place of the system's own.
+    pub home: Option<PathBuf>,
     pub python_version: String,
     pub uv: Option<PathBuf>,
 }
@@ -73,7 +75,7 @@ impl Tools {
         let asked = Command::new("python3")
             .args([
                 "-c",
-                "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)",
+                "import os, sys; print('%d.%d.%d' % sys.version_info[:3]); print(os.path.realpath(sys.executable)); print(sys.base_prefix)",
             ])
             .stdin(Stdio::null())
             .output()
@@ -101,6 +103,10 @@ impl Tools {
             .then(|| PathBuf::from("uv"));
         Ok(Self {
             python: PathBuf::from(lines.next().unwrap_or("python3")),
+            home: lines
+                .next()
+                .filter(|home| *home != "/usr")
+                .map(PathBuf::from),
             python_version: version,
             uv,
         })
@@ -129,15 +135,9 @@ fn python(tree: &Path, tools: &Tools, cache: &Path) -> Result<Installed, Install
     let made = folder.join(".complete");
     let installed = |cached| Installed {
         bin: folder.join("bin"),
-        read: vec![
-            folder.clone(),
-            tools
-                .python
-                .parent()
-                .and_then(Path::parent)
-                .unwrap_or(&folder)
-                .to_path_buf(),
-        ],
+        read: std::iter::once(folder.clone())
+            .chain(tools.home.clone())
+            .collect(),
         cached,
     };
     if made.is_file() {

@@ -17,7 +17,32 @@ pub struct Next {
 }
 
 const NAME_WIDTH: usize = 28;
+/// The narrowest column: four letters of a name.
 const COLUMN: usize = 5;
+const WIDTH: usize = 80;
+
+/// The first word of the agent's name.
+fn word(session: &Session) -> &str {
+    let agent = session
+        .agent
+        .strip_prefix("recorded:")
+        .unwrap_or(&session.agent);
+    agent.split(['-', '@']).next().unwrap_or(agent)
+}
+
+/// Wide enough for whole words where all columns then fit.
+fn column_width(columns: &[&Session]) -> usize {
+    let widest = columns
+        .iter()
+        .map(|session| word(session).len() + 2)
+        .max()
+        .unwrap_or(COLUMN);
+    if NAME_WIDTH + 3 + widest * columns.len() <= WIDTH {
+        widest.max(COLUMN)
+    } else {
+        COLUMN
+    }
+}
 
 /// The whole scoreboard. `order` gives every exploit's id in the suite's order.
 pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
@@ -66,28 +91,19 @@ fn short(session: &Session) -> String {
 }
 
 fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
-    let mut frameworks = String::new();
-    let mut names = String::new();
+    let wide = column_width(columns);
+    let (mut frameworks, mut names) = (String::new(), String::new());
     let mut last = "";
     for session in columns {
-        let name = if session.framework == last {
+        let framework = if session.framework == last {
             ""
         } else {
             session.framework.as_str()
         };
         last = &session.framework;
-        if name.is_empty() {
-            let _ = write!(frameworks, "{:>COLUMN$}", "");
-        } else {
-            let _ = write!(frameworks, " {name:<4}");
-        }
-        let agent = session
-            .agent
-            .strip_prefix("recorded:")
-            .unwrap_or(&session.agent);
-        let word = agent.split(['-', '@']).next().unwrap_or(agent);
-        let word: String = word.chars().take(COLUMN - 1).collect();
-        let _ = write!(names, "{word:>COLUMN$}");
+        let _ = write!(frameworks, "{framework:>wide$}");
+        let word: String = word(session).chars().take(wide - 1).collect();
+        let _ = write!(names, "{word:>wide$}");
     }
     let pad = " ".repeat(NAME_WIDTH + 3);
     let _ = writeln!(out, "{pad}{}", paint.head(frameworks.trim_end()));
@@ -106,8 +122,8 @@ fn sign(judged: Option<&Judged>) -> char {
     }
 }
 
-fn painted(sign: char, paint: Paint) -> String {
-    let cell = format!("{sign:>COLUMN$}");
+fn painted(sign: char, wide: usize, paint: Paint) -> String {
+    let cell = format!("{sign:>wide$}");
     match sign {
         'x' | '-' => paint.bad(&cell),
         '.' | '+' => paint.good(&cell),
@@ -130,6 +146,7 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
         Tier::Hardening => ("NOBODY ASKED", "present", "present in all"),
     };
     let _ = writeln!(out, " {}", paint.head(&format!("{title} ({of})")));
+    let wide = column_width(columns);
     let mut alike = 0;
     for id in order {
         let row: Vec<Option<&Judged>> = columns
@@ -154,7 +171,7 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
         }
         let cells: String = row
             .into_iter()
-            .map(|one| painted(sign(one), paint))
+            .map(|one| painted(sign(one), wide, paint))
             .collect();
         let _ = writeln!(out, "   {id:<NAME_WIDTH$}{cells}");
     }
@@ -169,7 +186,7 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
         .iter()
         .map(|session| {
             let score = tier_score(session, tier);
-            format!("{:>COLUMN$}", score.resisted)
+            format!("{:>wide$}", score.resisted)
         })
         .collect();
     let _ = writeln!(out, "   {foot:<NAME_WIDTH$}{counts}\n");
@@ -434,16 +451,16 @@ mod tests {
             &Next::default(),
             Paint(false),
         );
-        let expected = "                                fastapi
-                                lite hard
+        let expected = "                                  fastapi
+                                  literal  hardened
  THE PROMPT ASKED (2)
-   sql-injection-sort              x    ?
+   sql-injection-sort                   x         ?
    1 more                       resisted by all
-   resisted                        1    1
+   resisted                             1         1
 
  NOBODY ASKED (1)
-   weak-password                   -    +
-   present                         0    1
+   weak-password                        -         +
+   present                              0         1
 
  x exploited   . resisted   - absent   + present   ? undecided
  ? fastapi/hardened sql-injection-sort: a\\x1b[31m reason

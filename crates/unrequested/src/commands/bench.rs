@@ -9,7 +9,7 @@ use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
 
-use super::{chosen, findings_exit, is_incomplete, print};
+use super::{called, chosen, findings_exit, is_incomplete, print};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::exit::{Exit, Fatal};
@@ -144,12 +144,13 @@ pub(super) fn next(run: &model::run::Run, row: &RunRow) -> Next {
         .flat_map(|session| &session.verdicts)
         .find(|judged| judged.verdict == Word::Exploited)
         .map_or("note-read-other-user", |judged| judged.exploit.as_str());
+    let called = called();
     Next {
         lines: vec![
             format!("run     {}", row.id),
-            format!("next    unrequested explain {first}"),
-            "        unrequested check --sample imports-first   then   check path/to/app"
-                .to_owned(),
+            format!("next    {called} explain {first}"),
+            format!("        {called} check --sample imports-first"),
+            format!("        {called} check path/to/your/app"),
         ],
     }
 }

@@ -10,7 +10,7 @@ use model::run::Run;
 use model::{Binding, Word};
 use report::Paint;
 
-use super::{chosen, findings_exit, is_incomplete, print};
+use super::{called, chosen, findings_exit, is_incomplete, print};
 use crate::cli::{Check, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::exit::{Exit, Fatal};
@@ -178,9 +178,13 @@ pub(super) fn lines(run: &Run, row: &RunRow, exit: Option<Exit>) -> Vec<String> 
     if let Some(session) = run.sessions.first()
         && let Some(first) = report::check::findings(session).first()
     {
-        lines.push("proof   unrequested replay 1   (or another number)".to_owned());
         lines.push(format!(
-            "why     unrequested explain {}",
+            "proof   {} replay 1   (or another number)",
+            called()
+        ));
+        lines.push(format!(
+            "why     {} explain {}",
+            called(),
             first.judged.exploit
         ));
     }

@@ -60,6 +60,16 @@ fn paint(color: Color) -> Paint {
     })
 }
 
+/// How this program is called, for the commands that it suggests.
+fn called() -> &'static str {
+    // cargo sets this for what it runs.
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() {
+        "cargo run --release --"
+    } else {
+        "unrequested"
+    }
+}
+
 /// Writes a result to stdout. A reader that has gone away is not an error.
 fn print(text: &str) -> Result<(), Fatal> {
     let mut stdout = std::io::stdout().lock();
