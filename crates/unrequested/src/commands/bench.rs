@@ -130,9 +130,8 @@ fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
             "WARNING: no box here ({why}): the apps run as plain processes of yours. --require-box refuses that."
         ));
     }
-    progress.line(
-        "about 3 min on two cores, first run some 40 MB of Python packages      Ctrl-C is safe\n",
-    );
+    progress
+        .line("about 2 min on two cores; fetches up to 40 MB of packages once   Ctrl-C is safe\n");
     Ok(())
 }
 
