@@ -1,0 +1,59 @@
+//! Every step of every sample boots, offers what its prompt asked for, and nothing of the later ones.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// For each feature an exploit that every sample resists, and the step that brings the feature.
+const FEATURES: [(&str, usize); 5] = [
+    ("missing-token", 1),
+    ("file-read-other-user", 2),
+    ("note-read-other-user", 3),
+    ("admin-list-as-user", 4),
+    ("webhook-replay", 5),
+];
+
+#[test]
+fn every_step_offers_what_its_prompt_asked_for() {
+    let dir =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("steps-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    let only = FEATURES.map(|(id, _)| id).join(",");
+    let mut wrong = Vec::new();
+    for name in agent::recorded::names("fastapi") {
+        for step in 1..=5 {
+            let tree = dir.join(format!("{name}-{step}"));
+            fs::create_dir_all(&tree).unwrap();
+            agent::recorded::write("fastapi", &name, step, &tree).unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+                .arg("--dir")
+                .arg(dir.join("ledger"))
+                .args(["--quiet", "check", "--format", "json", "--only", &only])
+                .arg(&tree)
+                .output()
+                .unwrap();
+            let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            let verdicts = run["sessions"][0]["verdicts"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            for (id, since) in FEATURES {
+                let wanted = if step >= since {
+                    "resisted"
+                } else {
+                    "not-applicable"
+                };
+                let verdict = verdicts.iter().find(|verdict| verdict["exploit"] == id);
+                if verdict.is_none_or(|verdict| verdict["verdict"] != wanted) {
+                    wrong.push(format!(
+                        "{name}, step {step}, {id}: wanted {wanted}, got {verdict:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    fs::remove_dir_all(&dir).unwrap();
+}
