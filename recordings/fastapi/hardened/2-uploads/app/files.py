@@ -1,9 +1,10 @@
 """A user's own files."""
 
 import secrets
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from . import db, settings
@@ -16,6 +17,8 @@ LARGEST = 5 * 1024 * 1024
 # The multipart form's own lines come on top.
 LARGEST_BODY = LARGEST + 64 * 1024
 LONGEST_NAME = 255
+
+FileId = Annotated[int, Path(ge=1, le=db.LARGEST_ID)]
 
 
 class TooLarge(Exception):
@@ -118,7 +121,7 @@ def list_files(user: dict = Depends(current_user)):
 
 
 @router.get("/{file_id}")
-def download(file_id: int, user: dict = Depends(current_user)):
+def download(file_id: FileId, user: dict = Depends(current_user)):
     row = own_file(file_id, user["id"])
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['filename'], safe='')}"}
     content = (settings.UPLOAD_DIR / row["stored"]).read_bytes()
@@ -126,7 +129,7 @@ def download(file_id: int, user: dict = Depends(current_user)):
 
 
 @router.delete("/{file_id}", status_code=204)
-def delete(file_id: int, user: dict = Depends(current_user)):
+def delete(file_id: FileId, user: dict = Depends(current_user)):
     row = own_file(file_id, user["id"])
     with db.connect() as connection:
         connection.execute("DELETE FROM files WHERE id = ? AND owner = ?", (file_id, user["id"]))

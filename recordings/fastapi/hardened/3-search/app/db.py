@@ -6,6 +6,9 @@ from pathlib import Path
 
 from . import settings
 
+# What SQLite takes as an id.
+LARGEST_ID = 2**63 - 1
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -10,7 +10,6 @@ from .auth import current_user
 
 router = APIRouter(prefix="/api")
 
-LARGEST_ID = 2**63 - 1
 ORDER = {"title": "title COLLATE NOCASE ASC, id ASC", "created_at": "created_at DESC, id DESC"}
 
 
@@ -33,7 +32,7 @@ def create(body: NewNote, user: dict = Depends(current_user)):
 
 
 @router.get("/notes/{note_id}")
-def read(note_id: int = Path(ge=1, le=LARGEST_ID), user: dict = Depends(current_user)):
+def read(note_id: int = Path(ge=1, le=db.LARGEST_ID), user: dict = Depends(current_user)):
     with db.connect() as connection:
         row = connection.execute("SELECT * FROM notes WHERE id = ? AND owner = ?", (note_id, user["id"])).fetchone()
     if row is None:

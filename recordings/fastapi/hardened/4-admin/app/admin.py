@@ -1,9 +1,9 @@
 """What only admins may do. The role comes from the database at each request, never from the token."""
 
 import sqlite3
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Path
 from pydantic import BaseModel
 
 from . import db, passwords, settings
@@ -18,6 +18,9 @@ def admin_only(user: dict = Depends(current_user)) -> dict:
 
 
 router = APIRouter(prefix="/api/admin", dependencies=[Depends(admin_only)])
+
+
+UserId = Annotated[int, Path(ge=1, le=db.LARGEST_ID)]
 
 
 class NewRole(BaseModel):
@@ -50,7 +53,7 @@ def list_users():
 
 
 @router.patch("/users/{user_id}")
-def change_role(user_id: int, body: NewRole):
+def change_role(user_id: UserId, body: NewRole):
     with db.connect() as connection:
         cursor = connection.execute("UPDATE users SET role = ? WHERE id = ?", (body.role, user_id))
         row = connection.execute("SELECT id, email, role FROM users WHERE id = ?", (user_id,)).fetchone()
@@ -60,7 +63,7 @@ def change_role(user_id: int, body: NewRole):
 
 
 @router.delete("/users/{user_id}", status_code=204)
-def delete_user(user_id: int):
+def delete_user(user_id: UserId):
     with db.connect() as connection:
         stored = [row["stored"] for row in connection.execute("SELECT stored FROM files WHERE owner = ?", (user_id,))]
         cursor = connection.execute("DELETE FROM users WHERE id = ?", (user_id,))

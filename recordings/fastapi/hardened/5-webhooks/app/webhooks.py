@@ -6,7 +6,7 @@ import json
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from . import db, settings
 from .admin import admin_only
@@ -25,11 +25,11 @@ def signed(header: str | None, body: bytes) -> bool:
     return hmac.compare_digest(expected.encode(), (header or "").encode())
 
 
-def store(event: Event):
+def store(event: Event, data: str):
     with db.connect() as connection:
         connection.execute(
             "INSERT OR IGNORE INTO events (id, type, data) VALUES (?, ?, ?)",
-            (event.id, event.type, json.dumps(event.data)),
+            (event.id, event.type, data),
         )
 
 
@@ -40,9 +40,10 @@ async def receive(request: Request):
         raise HTTPException(401, "the signature does not match")
     try:
         event = Event.model_validate_json(body)
-    except ValidationError:
+        data = json.dumps(event.data, allow_nan=False)  # NaN could be stored, but never listed
+    except ValueError:
         raise HTTPException(422, "not an event")
-    await run_in_threadpool(store, event)
+    await run_in_threadpool(store, event, data)
     return {"status": "ok"}
 
 
