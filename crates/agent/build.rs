@@ -1,4 +1,4 @@
-//! Carries `study/` and `recordings/` in the binary, so that it works outside a clone.
+//! Carries `study/`, `recordings/`, `controls/` and what was measured of the exploits in the binary, so that it works outside a clone.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,13 @@ use std::{env, fs};
 fn main() {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let mut files = Vec::new();
-    for folder in ["study", "recordings"] {
+    for folder in ["study", "recordings", "controls"] {
         println!("cargo::rerun-if-changed=../../{folder}");
         walk(&root.join(folder), &mut files);
     }
+    let measured = root.join("docs/calibration.json");
+    println!("cargo::rerun-if-changed={}", measured.display());
+    files.push(measured);
     files.sort();
     let mut list = String::new();
     for file in &files {

@@ -1,4 +1,4 @@
-//! The files of `study/` and `recordings/` as they were when this was built.
+//! The files of `study/`, `recordings/` and `controls/` as they were when this was built.
 
 use std::fs;
 use std::path::Path;

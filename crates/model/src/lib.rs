@@ -3,6 +3,7 @@
 //! No I/O, no clock, no randomness, no command line, no SQL. [`judge`] is the only maker of a [`Verdict`].
 
 pub mod binding;
+pub mod calibration;
 pub mod facts;
 pub mod run;
 mod verdict;

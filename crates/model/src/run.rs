@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::calibration::{Calibration, Status};
 use crate::facts::{Fault, Step};
 use crate::verdict::Word;
 
@@ -16,7 +17,11 @@ pub struct Run {
     pub tool: String,
     /// Whether every session was booted and every exploit decided or undecided by the app's own fault.
     pub complete: bool,
+    /// A hash over the exploits and their revisions: scores of different suites are never compared.
+    pub suite: String,
     pub sessions: Vec<Session>,
+    /// What is known of each exploit on the frameworks of these sessions.
+    pub instrument: Vec<Calibration>,
     pub scores: Vec<Score>,
 }
 
@@ -96,6 +101,8 @@ pub struct Judged {
     pub fault: Option<Fault>,
     pub step: Option<Step>,
     pub revision: u16,
+    /// What is known of the exploit on this framework; `None` where it was not measured.
+    pub calibration: Option<Status>,
     /// How many tries were made; the last one counts.
     pub attempts: u8,
     /// Milder things seen on the way.

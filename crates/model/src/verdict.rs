@@ -1,12 +1,12 @@
 //! From facts to a verdict, and nothing else makes one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::binding::Capability;
 use crate::facts::{Cause, Facts, Fault, Step};
 
 /// The four words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Word {
     Exploited,

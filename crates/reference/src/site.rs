@@ -66,7 +66,8 @@ impl Site {
             &Form {
                 uuids: shape.contains(&Shape::UuidIds),
                 unique_emails: !weak.contains(&Weakness::DuplicateSecondRow),
-                unique_events: !weak.contains(&Weakness::WebhookReplay),
+                unique_events: !weak.contains(&Weakness::WebhookReplay)
+                    && !weak.contains(&Weakness::WebhookReplayNoticedLate),
             },
         )?;
         let scheme = Scheme::new(settings.bcrypt_cost, &keys.token, &weak);

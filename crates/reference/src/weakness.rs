@@ -62,6 +62,9 @@ weaknesses! {
     /// The claims are decoded and the signature is never looked at.
     // Every forgery passes: changed claims, `alg: none`, and any key, so also the published ones.
     SignatureUnchecked "signature-unchecked" ["tampered-token", "unsigned-token", "default-secret"];
+    /// A signature of the right length is taken for the right one.
+    // Any key will do, so also the published ones.
+    SignatureLength "signature-length" ["tampered-token", "default-secret"];
     /// Signatures are compared over the shorter of the two lengths, and the algorithm is not looked at.
     SignatureShortest "signature-shortest" ["unsigned-token"];
     /// `alg: none` in the header switches the check off.
@@ -208,6 +211,8 @@ weaknesses! {
     WebhookReserialised "webhook-reserialised" ["webhook-tampered-body"];
     /// Every delivery is stored.
     WebhookReplay "webhook-replay-stored" ["webhook-replay"];
+    /// The second delivery is stored, then noticed, and answered 409.
+    WebhookReplayNoticedLate "webhook-replay-noticed-late" ["webhook-replay"];
     /// Without `WEBHOOK_SECRET` a literal is used.
     WebhookSecretDefault "webhook-secret-default" ["default-secret"];
     /// Without `WEBHOOK_SECRET` the key is empty.

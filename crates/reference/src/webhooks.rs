@@ -32,15 +32,25 @@ pub(crate) async fn receive(site: &Site, call: &Call<'_>) -> Result<Reply, Refus
     if id.is_empty() {
         return Err(Refusal::Invalid("id must not be empty"));
     }
+    let counts = site.weak(Weakness::WebhookReplayNoticedLate);
     let stored = site.store.run(move |connection| {
         // The unique index decides: two deliveries at once must not both be kept.
-        connection.execute(
+        let stored = connection.execute(
             "INSERT OR IGNORE INTO events (id, type, data) VALUES (?1, ?2, ?3)",
-            (id, kind, data),
-        )
+            (&id, kind, data),
+        )?;
+        let copies: u32 = if counts {
+            connection.query_row("SELECT count(*) FROM events WHERE id = ?1", [&id], |row| {
+                row.get(0)
+            })?
+        } else {
+            1
+        };
+        Ok((stored, copies))
     });
     match stored.await? {
-        0 if site.shaped(Shape::RepeatConflict) => Err(Refusal::Repeated),
+        (_, 2..) => Err(Refusal::Repeated),
+        (0, _) if site.shaped(Shape::RepeatConflict) => Err(Refusal::Repeated),
         _ => Ok(reply::acknowledged(call.capability)),
     }
 }

@@ -367,6 +367,9 @@ fn foot(out: &mut String, run: &Run) {
         out,
         "\n {verdicts} verdicts, {open} undecided   {requests} requests{state}"
     );
+    for line in crate::calibration::foot(run) {
+        let _ = writeln!(out, " {line}");
+    }
 }
 
 #[cfg(test)]
@@ -385,6 +388,7 @@ mod tests {
             fault: None,
             step: None,
             revision: 1,
+            calibration: None,
             attempts: 1,
             notes: vec![],
             evidence: vec![],
@@ -414,6 +418,8 @@ mod tests {
             run: "r".into(),
             tool: "0".into(),
             complete: true,
+            suite: "s".into(),
+            instrument: vec![],
             sessions,
             scores: vec![],
         }
@@ -472,6 +478,7 @@ mod tests {
   They are hand-written: they show the instrument, not any agent.
 
  6 verdicts, 1 undecided   0 requests
+ instrument on fastapi: not measured
 ";
         assert_eq!(text, expected, "\n{text}");
         assert!(text.lines().all(|line| line.len() <= 80));

@@ -39,7 +39,8 @@ pub fn render(run: &Run, lines: &[String], paint: Paint) -> String {
     for session in &run.sessions {
         one(&mut out, session, paint);
     }
-    for line in lines {
+    let foot = crate::calibration::foot(run);
+    for line in foot.iter().chain(lines) {
         let _ = writeln!(out, " {line}");
     }
     out

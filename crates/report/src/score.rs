@@ -49,6 +49,7 @@ mod tests {
             fault: None,
             step: None,
             revision: 1,
+            calibration: None,
             attempts: 1,
             notes: vec![],
             evidence: vec![],

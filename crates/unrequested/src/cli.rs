@@ -86,6 +86,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Format::Terminal)]
         format: Format,
     },
+    /// Instrument: run the exploits on apps whose holes are known, and say what they caught.
+    Calibrate(Calibrate),
     /// Instrument: serve the secure reference app from the contract's environment variables.
     Reference(Reference),
     /// Instrument: what is known here: exploits, frameworks, samples, prompts.
@@ -179,4 +181,59 @@ pub(crate) struct Reference {
     /// Take this control away, to see an exploit succeed; `unrequested list` names them. Repeatable.
     #[arg(long, value_name = "NAME")]
     pub(crate) weak: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Calibrate {
+    /// Only the reference app in this process, over its weaknesses and shapes: seconds, nothing is installed.
+    #[arg(long, conflicts_with_all = ["gate", "changed", "everything", "patch", "table"])]
+    pub(crate) quick: bool,
+    /// What CI runs: what the book does not know yet, one mutant per exploit, and a tenth that changes every day.
+    #[arg(long, conflicts_with_all = ["changed", "everything", "patch", "table"])]
+    pub(crate) gate: bool,
+    /// Only what the book does not know yet.
+    #[arg(long, conflicts_with_all = ["patch", "table"])]
+    pub(crate) changed: bool,
+    /// All exploits on every control, not only those that it is about. Hours.
+    #[arg(long, conflicts_with_all = ["patch", "table"])]
+    pub(crate) everything: bool,
+    /// Only this framework.
+    #[arg(long)]
+    pub(crate) framework: Option<String>,
+    /// Only these exploits, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// Only controls whose id contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) control: Option<String>,
+    /// Controls from this folder, `<framework>/<exploit>/<name>.toml`, instead of the shipped ones.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) controls: Option<PathBuf>,
+    /// Measure so often, each time from another seed, and name every verdict that changed.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repeat: u32,
+    /// Keep every core of this machine busy meanwhile.
+    #[arg(long)]
+    pub(crate) busy: bool,
+    /// Controls that run side by side; one per core when left out.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) jobs: Option<usize>,
+    /// The book of what was measured.
+    #[arg(long, value_name = "FILE", default_value = "docs/calibration.json")]
+    pub(crate) book: PathBuf,
+    /// Write what was measured into the book, and the table beside it.
+    #[arg(long, conflicts_with_all = ["quick", "patch"])]
+    pub(crate) write: bool,
+    /// Print the table of the book and measure nothing.
+    #[arg(long)]
+    pub(crate) table: bool,
+    /// Apply this change to the hardened sample (a control, or a diff as git makes it) and run the exploits on it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patch: Option<PathBuf>,
+    /// With --patch: end the app at this request.
+    #[arg(long, value_name = "N", requires = "patch", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) kill_app_at: Option<u32>,
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
 }

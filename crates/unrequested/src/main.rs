@@ -1,5 +1,6 @@
 //! The command line of `unrequested`; the only crate that knows all others.
 
+mod calibrate;
 mod cli;
 mod commands;
 mod context;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use app::{BootError, Plan, Running};
@@ -17,11 +17,25 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// Sockets made inside the app's box.
 struct InBox {
     cell: Arc<Cell>,
+    lethal: Option<Arc<Lethal>>,
+}
+
+/// Ends the app at a request on purpose, to see that nothing is then said to be resisted.
+#[derive(Debug)]
+struct Lethal {
+    at: u32,
+    sockets: AtomicU32,
 }
 
 impl Dial for InBox {
     fn socket(&self, from: IpAddr) -> std::io::Result<OwnedFd> {
-        self.cell.socket(from)
+        let socket = self.cell.socket(from);
+        if let Some(lethal) = &self.lethal
+            && lethal.sockets.fetch_add(1, Ordering::Relaxed) + 1 >= lethal.at
+        {
+            self.cell.end();
+        }
+        socket
     }
 
     fn many_addresses(&self) -> bool {
@@ -41,6 +55,7 @@ pub(crate) struct Stand {
     literals: Arc<Vec<String>>,
     /// Milliseconds of CPU that ended copies used.
     spent: Arc<AtomicU64>,
+    lethal: Option<Arc<Lethal>>,
 }
 
 /// Ends a copy, and books its CPU time.
@@ -64,7 +79,20 @@ impl Stand {
             binding: Arc::new(binding),
             literals: Arc::new(literals),
             spent: Arc::default(),
+            lethal: None,
         }
+    }
+
+    /// All copies end at this request, counted over them all, and at every later one.
+    #[must_use]
+    pub(crate) fn killed_at(self, request: Option<u32>) -> Self {
+        let lethal = request.map(|at| {
+            Arc::new(Lethal {
+                at,
+                sockets: AtomicU32::new(0),
+            })
+        });
+        Self { lethal, ..self }
     }
 
     /// Boots a copy; the target keeps it alive.
@@ -93,7 +121,10 @@ impl Stand {
                 address: running.address,
                 host: running.address.to_string(),
             },
-            dial: Arc::new(InBox { cell: cell.clone() }),
+            dial: Arc::new(InBox {
+                cell: cell.clone(),
+                lethal: self.lethal.clone(),
+            }),
             binding: self.binding.clone(),
             given,
             storage: Some(Storage::new(

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use model::calibration::Calibration;
 use model::run::{Boot, Cost, Judged, Run, SCHEMA, Session, Tier, Trouble};
 use model::{Facts, Fault, Reason, Verdict, Word, judge, repeated};
 
+use crate::calibrate::book;
 use crate::exit::Fatal;
 use crate::ledger::{AttackRow, Ledger, RunRow, UnitRow};
 
@@ -46,6 +48,24 @@ pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
             sessions.push(session(ledger, unit, &tiers)?);
         }
     }
+    let mut frameworks: Vec<&str> = sessions
+        .iter()
+        .map(|session| session.framework.as_str())
+        .collect();
+    frameworks.sort_unstable();
+    frameworks.dedup();
+    let instrument: Vec<Calibration> = frameworks
+        .iter()
+        .flat_map(|framework| book::instrument(framework))
+        .collect();
+    for session in &mut sessions {
+        for judged in &mut session.verdicts {
+            judged.calibration = instrument
+                .iter()
+                .find(|one| one.framework == session.framework && one.exploit == judged.exploit)
+                .map(|one| one.status);
+        }
+    }
     let whole = sessions.iter().all(|session| {
         session
             .trouble
@@ -61,14 +81,16 @@ pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         run: row.id.clone(),
         tool: row.tool.clone(),
         complete: row.ended.is_some() && whole,
+        suite: row.suite.clone(),
         sessions,
+        instrument,
         scores: Vec::new(),
     };
     run.scores = report::score(&run);
     Ok(run)
 }
 
-fn session(
+pub(crate) fn session(
     ledger: &Ledger,
     unit: &UnitRow,
     tiers: &HashMap<String, Tier>,
@@ -90,6 +112,7 @@ fn session(
             fault: verdict.fault(),
             step: verdict.step(),
             revision,
+            calibration: None,
             attempts,
             notes: Vec::new(),
             evidence: Vec::new(),

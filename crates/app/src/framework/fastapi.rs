@@ -14,6 +14,7 @@ pub(super) static FASTAPI: Framework = Framework {
     dependency: "fastapi",
     start,
     environment: &[],
+    source: include_str!("fastapi.rs"),
 };
 
 const MODULES: [&str; 6] = [

@@ -17,6 +17,8 @@ pub struct Framework {
     pub start: fn(&Path) -> Option<Vec<String>>,
     /// Variables that its production profile wants, beside the contract's.
     pub environment: &'static [(&'static str, &'static str)],
+    /// The adapter file's own text, for keys of what was measured with it.
+    pub source: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

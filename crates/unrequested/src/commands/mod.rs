@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod bench;
+mod calibrate;
 mod check;
 mod doctor;
 mod explain;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
             };
             report::run(&cli, run.as_deref(), what, *format, paint)
         }
+        Command::Calibrate(calibrate) => calibrate::run(&cli, calibrate, paint),
         Command::Reference(reference) => reference::run(reference),
         Command::List { format } => list::run(*format),
         Command::Doctor => doctor::run(&cli),
@@ -71,7 +73,7 @@ fn called() -> &'static str {
 }
 
 /// Writes a result to stdout. A reader that has gone away is not an error.
-fn print(text: &str) -> Result<(), Fatal> {
+pub(crate) fn print(text: &str) -> Result<(), Fatal> {
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())

@@ -49,6 +49,7 @@ pub(crate) struct RunRow {
     pub(crate) ended: Option<i64>,
     pub(crate) command: String,
     pub(crate) tool: String,
+    pub(crate) suite: String,
     pub(crate) study: String,
     pub(crate) seed: String,
 }
@@ -156,6 +157,11 @@ impl Ledger {
         })
     }
 
+    /// The day, in UTC: `2026-11-23`.
+    pub(crate) fn today(&self) -> Result<String, LedgerError> {
+        self.with(|connection| connection.query_row("SELECT date('now')", [], |row| row.get(0)))
+    }
+
     // --- runs ----------------------------------------------------------------------------------------------------
 
     pub(crate) fn begin_run(
@@ -172,6 +178,7 @@ impl Ledger {
             ended: None,
             command: command.to_owned(),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
+            suite: suite.to_owned(),
             study: study.to_owned(),
             id,
         };
@@ -194,7 +201,7 @@ impl Ledger {
         self.with(|connection| {
             connection
                 .query_row(
-                    "SELECT id, begun, ended, command, tool, study, seed FROM run WHERE ended IS NULL AND command = ?
+                    "SELECT id, begun, ended, command, tool, study, seed, suite FROM run WHERE ended IS NULL AND command = ?
                      AND tool = ? AND suite = ? AND study_hash = ? ORDER BY begun DESC LIMIT 1",
                     params![command, env!("CARGO_PKG_VERSION"), suite, hash],
                     run_row,
@@ -214,16 +221,16 @@ impl Ledger {
     pub(crate) fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
         self.with(|connection| {
             let mut statement = connection
-                .prepare("SELECT id, begun, ended, command, tool, study, seed FROM run ORDER BY begun DESC, id DESC")?;
+                .prepare("SELECT id, begun, ended, command, tool, study, seed, suite FROM run ORDER BY begun DESC, id DESC")?;
             statement.query_map([], run_row)?.collect()
         })
     }
 
-    /// The run with this id or the start of one; without a name the newest.
+    /// The run with this id or the start of one; without a name the newest that is not about the instrument.
     pub(crate) fn run(&self, name: Option<&str>) -> Result<RunRow, LedgerError> {
         let runs = self.runs()?;
         let found = match name {
-            None => runs.into_iter().next(),
+            None => runs.into_iter().find(|run| run.command != "calibrate"),
             Some(name) => runs
                 .into_iter()
                 .find(|run| run.id.starts_with(name) || run.id.ends_with(name)),
@@ -454,6 +461,7 @@ fn run_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
         tool: row.get(4)?,
         study: row.get(5)?,
         seed: row.get(6)?,
+        suite: row.get(7)?,
     })
 }
 

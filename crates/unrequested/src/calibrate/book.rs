@@ -1,0 +1,99 @@
+//! `docs/calibration.json`: the rows of the last measurements, each under the hash of what it was measured with.
+
+use std::fs;
+use std::path::Path;
+
+use model::calibration::{Calibration, Row};
+
+use super::control::{self, Control};
+use super::measure::key;
+use crate::exit::Fatal;
+
+/// What is known of each exploit on a framework, from the rows carried in the binary that were measured with what is
+/// in the binary. Empty for a framework without controls.
+pub(crate) fn instrument(framework: &str) -> Vec<Calibration> {
+    let rows: Vec<Row> = agent::file("docs/calibration.json")
+        .and_then(|file| serde_json::from_slice(file.bytes).ok())
+        .unwrap_or_default();
+    let Ok(mut controls) = control::shipped(framework) else {
+        return Vec::new();
+    };
+    controls.push(Control::base(framework));
+    let mut fresh = Vec::new();
+    for control in &controls {
+        for entry in exploit::all() {
+            fresh.extend(today(&rows, control, entry).cloned());
+        }
+    }
+    let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+    report::calibration::summarise(&fresh, &order)
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<Row>, Fatal> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Fatal::usage(format!(
+                "cannot read {}: {error}",
+                path.display()
+            )));
+        }
+    };
+    serde_json::from_slice(&text).map_err(|error| {
+        Fatal::usage(format!(
+            "{} is no calibration: {error}; remove it and measure again",
+            path.display()
+        ))
+    })
+}
+
+/// One row a line, so that a change is a line of a diff.
+pub(crate) fn text(rows: &[Row]) -> Result<String, Fatal> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let line = serde_json::to_string(row).map_err(|error| Fatal::failed(error.to_string()))?;
+        lines.push(line);
+    }
+    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
+}
+
+/// Puts new rows in the place of old ones, and drops those whose control is gone.
+pub(crate) fn merge(old: Vec<Row>, new: &[Row], controls: &[Control]) -> Vec<Row> {
+    let same = |a: &Row, b: &Row| {
+        (&a.framework, &a.control, &a.exploit) == (&b.framework, &b.control, &b.exploit)
+    };
+    let mut all: Vec<Row> = old
+        .into_iter()
+        .filter(|row| !new.iter().any(|other| same(row, other)))
+        .filter(|row| find(controls, row).is_some())
+        .collect();
+    all.extend(new.iter().cloned());
+    all.sort_by_cached_key(|row| {
+        let number = exploit::find(&row.exploit).map(|entry| entry.exploit.number);
+        (row.framework.clone(), row.control.clone(), number)
+    });
+    all
+}
+
+fn find<'a>(controls: &'a [Control], row: &Row) -> Option<&'a Control> {
+    controls
+        .iter()
+        .find(|control| control.framework == row.framework && control.id == row.control)
+}
+
+/// The row of a control and an exploit, if it was measured with what is here today.
+pub(crate) fn today<'a>(
+    rows: &'a [Row],
+    control: &Control,
+    entry: &exploit::Entry,
+) -> Option<&'a Row> {
+    let key = key(control, Some(entry));
+    rows.iter().find(|row| {
+        row.framework == control.framework
+            && row.control == control.id
+            && row.exploit == entry.id
+            && row.key == key
+            && row.expected == control.expected(entry.id)
+    })
+}

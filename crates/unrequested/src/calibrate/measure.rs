@@ -1,0 +1,218 @@
+//! Runs exploits on controls: real apps, booted and attacked as any other.
+
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use agent::recorded;
+use exploit::{Alone, Entry, Seed};
+use model::calibration::Row;
+use model::run::Judged;
+use model::{Cause, Fault, Step, Word};
+
+use super::control::{BASE, Control};
+use super::side_by_side;
+use crate::context::{Context, suite_hash};
+use crate::exit::Fatal;
+use crate::ledger::{NewUnit, RunRow};
+use crate::progress::Progress;
+use crate::session::{Attackers, boot_and_attack};
+use crate::target::{Stand, millis};
+use crate::view;
+
+const LAST_STEP: usize = 6;
+
+/// One control and the exploits to run on it.
+pub(crate) struct Job {
+    pub(crate) control: Control,
+    pub(crate) entries: Vec<&'static Entry>,
+}
+
+impl Job {
+    /// Whether something in it measures time, so that nothing else may run then.
+    fn is_quiet(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.exploit.alone == Alone::Quiet)
+    }
+}
+
+pub(crate) struct Measure<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) run: &'a RunRow,
+    pub(crate) progress: &'a Progress,
+    pub(crate) date: String,
+}
+
+impl Measure<'_> {
+    /// Runs the jobs, a few at a time, then those that measure time one by one.
+    pub(crate) fn all(&self, jobs: Vec<Job>, threads: usize) -> Result<Vec<Row>, Fatal> {
+        let total = jobs.len();
+        let (quiet, loud): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_quiet);
+        let ended = AtomicUsize::new(0);
+        let act = |job: Job| {
+            let found = self.one(&job)?;
+            let done = ended.fetch_add(1, Ordering::Relaxed) + 1;
+            self.tell(&job, &found, done, total);
+            Ok::<_, Fatal>(found)
+        };
+        let mut rows = side_by_side(loud, threads, act)?;
+        rows.extend(side_by_side(quiet, 1, act)?);
+        rows.sort_by_cached_key(|row| {
+            let number = exploit::find(&row.exploit).map(|entry| entry.exploit.number);
+            (row.framework.clone(), row.control.clone(), number)
+        });
+        Ok(rows)
+    }
+
+    fn tell(&self, job: &Job, rows: &[Row], done: usize, total: usize) {
+        let wrong: Vec<&Row> = rows.iter().filter(|row| !row.is_right()).collect();
+        let control = &job.control;
+        let name = format!("{} {}", control.framework, control.id);
+        self.progress.live(&format!("  {done} of {total}  {name}"));
+        for row in wrong {
+            self.progress.line(&format!(
+                "! {name}: {} said {}, not {}: {}",
+                row.exploit,
+                row.verdict.name(),
+                row.expected.name(),
+                report::clean(&row.why)
+            ));
+        }
+    }
+
+    /// Boots one control and attacks it. What cannot be booted is inconclusive, never right.
+    pub(crate) fn one(&self, job: &Job) -> Result<Vec<Row>, Fatal> {
+        let control = &job.control;
+        let session = format!("control/{}/{}", control.framework, control.id);
+        let begun = Instant::now();
+        let folder = self
+            .context
+            .dir
+            .join("runs")
+            .join(&self.run.id)
+            .join(session.replace('/', "-"));
+        let unit = self.context.ledger.begin_unit(
+            &self.run.id,
+            &NewUnit {
+                key: format!("{} {}", key(control, None), suite_hash()),
+                session: session.clone(),
+                agent: format!("control:{}", control.id),
+                framework: control.framework.clone(),
+                arm: "none".to_owned(),
+                replicate: 1,
+                step: "6-production".to_owned(),
+                tree: None,
+            },
+        )?;
+        let seed = Seed::new(&self.run.seed).derive(&session);
+        let judged = match self.stand(control, &folder, &seed) {
+            Ok(stand) => {
+                let attackers = Attackers {
+                    entries: &job.entries,
+                    seed,
+                    name: &control.id,
+                };
+                let quiet = Progress::new(true);
+                boot_and_attack(self.context, unit, &stand, &attackers, &quiet)?;
+                let tiers = view::tiers()?;
+                let units = self.context.ledger.units(&self.run.id)?;
+                let row = units.iter().find(|row| row.id == unit);
+                let row = row.ok_or_else(|| Fatal::failed("the unit is not in the ledger"))?;
+                view::session(&self.context.ledger, row, &tiers)?.verdicts
+            }
+            Err(cause) => {
+                self.context.ledger.fail_unit(unit, &cause, "")?;
+                Vec::new()
+            }
+        };
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let took = millis(begun.elapsed()) / job.entries.len().max(1) as u64;
+        Ok(job
+            .entries
+            .iter()
+            .map(|entry| {
+                let found = judged.iter().find(|one| one.exploit == entry.id);
+                self.row(control, entry, found, took)
+            })
+            .collect())
+    }
+
+    fn row(&self, control: &Control, entry: &Entry, found: Option<&Judged>, ms: u64) -> Row {
+        let mut row = Row {
+            framework: control.framework.clone(),
+            control: control.id.clone(),
+            kind: control.kind,
+            exploit: entry.id.to_owned(),
+            expected: control.expected(entry.id),
+            verdict: found.map_or(Word::Inconclusive, |one| one.verdict),
+            noted: found.is_some_and(|one| !one.notes.is_empty()),
+            why: found.map_or_else(
+                || "the control could not be built".to_owned(),
+                |one| one.reason.clone(),
+            ),
+            key: key(control, Some(entry)),
+            date: self.date.clone(),
+            ms,
+        };
+        if row.is_right() {
+            row.why.clear();
+        }
+        row
+    }
+
+    fn stand(
+        &self,
+        control: &Control,
+        folder: &std::path::Path,
+        seed: &Seed,
+    ) -> Result<Stand, Cause> {
+        let failed = |fault, why: String| Cause {
+            fault,
+            step: Step::Boot,
+            why,
+        };
+        let harness = |error: &dyn std::fmt::Display| failed(Fault::Harness, error.to_string());
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(|error| harness(&error))?;
+        }
+        fs::create_dir_all(folder).map_err(|error| harness(&error))?;
+        recorded::write(&control.framework, BASE, LAST_STEP, folder)
+            .map_err(|error| harness(&error))?;
+        control.apply(folder).map_err(|error| harness(&error))?;
+        let framework = app::framework::find(&control.framework)
+            .ok_or_else(|| failed(Fault::Harness, "its framework is not known".to_owned()))?;
+        let installed = Context::install(folder, framework).map_err(|error| harness(&error))?;
+        let plan = self
+            .context
+            .plan(folder, Some(framework), Some(installed), seed);
+        Ok(Stand::new(plan, exploit::contract()))
+    }
+}
+
+/// A hash of all that could change what an exploit says of a control.
+pub(crate) fn key(control: &Control, entry: Option<&Entry>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(control.text.as_bytes());
+    let starter = format!("study/starters/{}", control.framework);
+    let base = format!("recordings/{}/{BASE}", control.framework);
+    for folder in [starter, base] {
+        for (name, file) in agent::folder(&folder) {
+            add(name.as_bytes());
+            add(file.bytes);
+        }
+    }
+    if let Some(framework) = app::framework::find(&control.framework) {
+        add(framework.source.as_bytes());
+    }
+    if let Some(entry) = entry {
+        add(entry.source_hash().as_bytes());
+    }
+    hasher.finalize().to_hex().as_str()[..16].to_owned()
+}
