@@ -11,7 +11,7 @@ use cell::{Cell, Level, Limits, Network, Spec};
 use model::{Capability, Fault};
 
 use crate::framework::Framework;
-use crate::tree::{TreeError, copy_tree};
+use crate::tree::{TreeError, copy_all, copy_tree};
 
 /// The contract's environment variables, as the tool sets them.
 #[derive(Debug, Clone)]
@@ -21,6 +21,20 @@ pub struct Settings {
     pub admin_email: String,
     pub admin_password: String,
     pub cors_origins: Vec<String>,
+}
+
+impl Settings {
+    /// Those of the contract's variables that are the same for each copy.
+    pub fn variables(&self) -> [(&'static str, OsString); 6] {
+        [
+            ("APP_ENV", "production".into()),
+            ("JWT_SECRET", (&self.jwt_secret).into()),
+            ("WEBHOOK_SECRET", (&self.webhook_secret).into()),
+            ("ADMIN_EMAIL", (&self.admin_email).into()),
+            ("ADMIN_PASSWORD", (&self.admin_password).into()),
+            ("CORS_ORIGINS", self.cors_origins.join(",").into()),
+        ]
+    }
 }
 
 /// All that a boot needs; booting does not change it.
@@ -33,6 +47,10 @@ pub struct Plan {
     pub bin: Option<PathBuf>,
     /// Folders and files the app must be able to read.
     pub read: Vec<PathBuf>,
+    /// What each copy gets under these names: links to what is shared.
+    pub links: Vec<(String, PathBuf)>,
+    /// What was built of the tree, to be laid over each copy.
+    pub built: Option<PathBuf>,
     /// What is started when the tree has no `start.sh`.
     pub command: Option<Vec<OsString>>,
     pub settings: Settings,
@@ -129,6 +147,14 @@ impl Plan {
             TreeError::TooLarge(_) => app(error.to_string()),
             TreeError::Copy(..) => harness(error.to_string()),
         })?;
+        if let Some(built) = &self.built {
+            copy_all(built, &tree)
+                .map_err(|error| harness(format!("cannot copy {}: {error}", built.display())))?;
+        }
+        for (name, to) in &self.links {
+            std::os::unix::fs::symlink(to, tree.join(name))
+                .map_err(|error| harness(format!("cannot link {name}: {error}")))?;
+        }
         // Three folders deep, so that a name with up to three `../` still lands where it is seen.
         let data = root.join("state/data");
         fs::create_dir_all(&data)
@@ -272,16 +298,11 @@ impl Plan {
             ("HOME", root.join("home").into()),
             ("TMPDIR", self.temporary(root).into()),
             ("LANG", "C.UTF-8".into()),
-            ("APP_ENV", "production".into()),
             ("PORT", port.to_string().into()),
             ("DATABASE_PATH", database.into()),
             ("UPLOAD_DIR", uploads.into()),
-            ("JWT_SECRET", (&self.settings.jwt_secret).into()),
-            ("WEBHOOK_SECRET", (&self.settings.webhook_secret).into()),
-            ("ADMIN_EMAIL", (&self.settings.admin_email).into()),
-            ("ADMIN_PASSWORD", (&self.settings.admin_password).into()),
-            ("CORS_ORIGINS", self.settings.cors_origins.join(",").into()),
         ];
+        env.extend(self.settings.variables());
         if let Some(framework) = self.framework {
             env.extend(
                 framework

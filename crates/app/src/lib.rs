@@ -3,13 +3,15 @@
 //! Knows nothing of exploits or verdicts. A boot that fails says at which step and whose fault it is.
 
 mod boot;
+mod build;
 pub mod framework;
 mod install;
 mod literals;
 mod tree;
 
 pub use boot::{Boot, BootError, Plan, Running, Settings};
+pub use build::build;
 pub use framework::Framework;
-pub use install::{InstallError, Installed, Tools, cache_folder, install};
+pub use install::{InstallError, Installed, Node, Python, cache_folder, install};
 pub use literals::literals;
 pub use tree::{TreeError, copy_tree};

@@ -67,3 +67,38 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), TreeError> {
     }
     Ok(())
 }
+
+/// The files that [`copy_tree`] copies, in order of their paths; links are left out.
+pub(crate) fn source_files(tree: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![tree.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if LEFT_OUT.iter().any(|left| entry.file_name() == *left) {
+                continue;
+            }
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_file() => files.push(entry.path()),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Copies a folder that we made ourselves, whole.
+pub(crate) fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let copy = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(&copy)?;
+            copy_all(&entry.path(), &copy)?;
+        } else if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), copy)?;
+        }
+    }
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use app::{Framework, Installed, Plan, Settings, Tools};
+use app::{Framework, Plan, Settings};
 use cell::Level;
 use exploit::Seed;
 
@@ -65,22 +65,37 @@ impl Context {
         }
     }
 
-    /// How to boot a tree.
-    pub(crate) fn plan(
+    /// Installs a tree's dependencies, builds it where its framework wants that, and says how to boot it.
+    pub(crate) fn ready(
         &self,
         tree: &Path,
-        framework: Option<&'static Framework>,
-        installed: Option<Installed>,
+        framework: &'static Framework,
         seed: &Seed,
-    ) -> Plan {
+    ) -> Result<Plan, app::InstallError> {
+        let cache = app::cache_folder();
+        let installed = app::install(tree, framework, self.level, &cache)?;
+        let mut plan = self.plan(tree, seed);
+        plan.framework = Some(framework);
+        if framework.build.is_some() {
+            // Some apps keep in the build what the variables were: a copy must be booted with those it was built with.
+            plan.settings = settings(&builders_seed(&cache));
+        }
+        let settings = &plan.settings;
+        plan.built = app::build(tree, framework, &installed, settings, self.level, &cache)?;
+        plan.read = installed.read;
+        plan.links = installed.links;
+        plan.bin = Some(installed.bin);
+        Ok(plan)
+    }
+
+    fn plan(&self, tree: &Path, seed: &Seed) -> Plan {
         Plan {
             tree: tree.to_path_buf(),
-            framework,
-            read: installed
-                .as_ref()
-                .map(|installed| installed.read.clone())
-                .unwrap_or_default(),
-            bin: installed.map(|installed| installed.bin),
+            framework: None,
+            read: Vec::new(),
+            links: Vec::new(),
+            built: None,
+            bin: None,
             command: None,
             settings: settings(seed),
             level: self.level,
@@ -95,19 +110,24 @@ impl Context {
         let tree = self.dir.join("reference-tree");
         std::fs::create_dir_all(&tree)?;
         let program = std::env::current_exe()?;
-        let mut plan = self.plan(&tree, None, None, seed);
+        let mut plan = self.plan(&tree, seed);
         plan.command = Some(vec![program.clone().into(), "reference".into()]);
         plan.read = vec![program];
         Ok(plan)
     }
+}
 
-    pub(crate) fn install(
-        tree: &Path,
-        framework: &Framework,
-    ) -> Result<Installed, app::InstallError> {
-        let tools = Tools::look()?;
-        app::install(tree, framework, &tools, &app::cache_folder())
+/// The same for all builds of this cache, and nowhere else: else what was built could not be used twice.
+fn builders_seed(cache: &Path) -> Seed {
+    let path = cache.join("seed");
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    if !known.is_empty() {
+        return Seed::new(&known);
     }
+    let fresh = uuid::Uuid::now_v7().to_string();
+    // Where it cannot be kept nothing can be cached either.
+    let _ = std::fs::write(&path, &fresh);
+    Seed::new(&fresh)
 }
 
 /// The contract's variables, made of a seed.

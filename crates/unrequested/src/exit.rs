@@ -75,7 +75,7 @@ impl From<crate::ledger::LedgerError> for Fatal {
 
 impl From<app::InstallError> for Fatal {
     fn from(error: app::InstallError) -> Self {
-        let exit = if matches!(error, app::InstallError::NoPython(_)) {
+        let exit = if error.is_missing() {
             Exit::Missing
         } else {
             Exit::Failed

@@ -12,6 +12,7 @@ pub(super) static FASTAPI: Framework = Framework {
     name: "FastAPI",
     language: Language::Python,
     dependency: "fastapi",
+    build: None,
     start,
     environment: &[],
     source: include_str!("fastapi.rs"),

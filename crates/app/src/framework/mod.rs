@@ -1,6 +1,7 @@
 //! The frameworks, one file each.
 
 mod fastapi;
+mod nextjs;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,8 @@ pub struct Framework {
     pub language: Language,
     /// A direct dependency of this name makes a tree this framework's.
     pub dependency: &'static str,
+    /// How a tree is made ready to start, once its dependencies are there.
+    pub build: Option<Build>,
     /// How to start a tree that has no `start.sh`; `None` when nothing startable is there.
     pub start: fn(&Path) -> Option<Vec<String>>,
     /// Variables that its production profile wants, beside the contract's.
@@ -24,10 +27,21 @@ pub struct Framework {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     Python,
+    Node,
+}
+
+/// A production build.
+#[derive(Debug)]
+pub struct Build {
+    pub command: &'static [&'static str],
+    /// What of the tree the app needs afterwards.
+    pub keeps: &'static [&'static str],
+    /// What of that it does not.
+    pub drops: &'static [&'static str],
 }
 
 /// All frameworks, in the order in which they are tried.
-pub const ALL: [&Framework; 1] = [&fastapi::FASTAPI];
+pub const ALL: [&Framework; 2] = [&fastapi::FASTAPI, &nextjs::NEXTJS];
 
 /// The framework with this id.
 pub fn find(id: &str) -> Option<&'static Framework> {
@@ -36,17 +50,29 @@ pub fn find(id: &str) -> Option<&'static Framework> {
 
 /// The framework of a tree, by its direct dependencies.
 pub fn recognise(tree: &Path) -> Option<&'static Framework> {
-    let names = direct_dependencies(tree);
-    ALL.into_iter()
-        .find(|framework| names.iter().any(|name| name == framework.dependency))
+    ALL.into_iter().find(|framework| {
+        direct_dependencies(tree, framework.language)
+            .iter()
+            .any(|name| name == framework.dependency)
+    })
 }
 
-/// The names of a Python tree's direct dependencies, lower case.
-pub fn direct_dependencies(tree: &Path) -> Vec<String> {
-    requirements(tree)
-        .iter()
-        .map(|line| name_of(line))
-        .collect()
+/// The names of a tree's direct dependencies in a language, lower case.
+pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
+    match language {
+        Language::Python => requirements(tree)
+            .iter()
+            .map(|line| name_of(line))
+            .collect(),
+        Language::Node => std::fs::read_to_string(tree.join("package.json"))
+            .ok()
+            .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+            .and_then(|manifest| {
+                let list = manifest.get("dependencies")?.as_object()?;
+                Some(list.keys().map(|name| name.to_ascii_lowercase()).collect())
+            })
+            .unwrap_or_default(),
+    }
 }
 
 /// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`.
@@ -126,6 +152,11 @@ mod tests {
         assert_eq!(recognise(&folder).map(|found| found.id), Some("fastapi"));
         std::fs::write(folder.join("requirements.txt"), "# fastapi\nflask==3\n").unwrap();
         assert!(recognise(&folder).is_none());
+        let manifest = folder.join("package.json");
+        std::fs::write(&manifest, r#"{"devDependencies":{"next":"14"}}"#).unwrap();
+        assert!(recognise(&folder).is_none());
+        std::fs::write(&manifest, r#"{"dependencies":{"next":"14"}}"#).unwrap();
+        assert_eq!(recognise(&folder).map(|found| found.id), Some("nextjs"));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

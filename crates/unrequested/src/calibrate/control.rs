@@ -224,17 +224,6 @@ pub(crate) fn shipped(framework: &str) -> Result<Vec<Control>, BadControl> {
         .collect()
 }
 
-/// The frameworks that have shipped controls.
-pub(crate) fn frameworks() -> Vec<String> {
-    let mut names: Vec<String> = agent::folder("controls")
-        .iter()
-        .filter_map(|(path, _)| path.split_once('/'))
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    names.dedup();
-    names
-}
-
 /// The controls of a folder laid out as `controls/`: `<framework>/<exploit>/<name>.toml`.
 pub(crate) fn read_folder(folder: &Path, framework: &str) -> Result<Vec<Control>, BadControl> {
     let root = folder.join(framework);
@@ -312,12 +301,12 @@ mod tests {
 
     #[test]
     fn the_shipped_controls_apply_to_the_hardened_sample() {
-        for framework in frameworks() {
+        for framework in app::framework::ALL {
             let tree = tempfile::tempdir().unwrap();
-            for control in shipped(&framework).unwrap() {
+            for control in shipped(framework.id).unwrap() {
                 let copy = tree.path().join(control.id.replace('/', "-"));
                 fs::create_dir_all(&copy).unwrap();
-                agent::recorded::write(&framework, BASE, 6, &copy).unwrap();
+                agent::recorded::write(framework.id, BASE, 6, &copy).unwrap();
                 control.apply(&copy).unwrap();
             }
         }

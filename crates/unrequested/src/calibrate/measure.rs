@@ -184,10 +184,10 @@ impl Measure<'_> {
         control.apply(folder).map_err(|error| harness(&error))?;
         let framework = app::framework::find(&control.framework)
             .ok_or_else(|| failed(Fault::Harness, "its framework is not known".to_owned()))?;
-        let installed = Context::install(folder, framework).map_err(|error| harness(&error))?;
         let plan = self
             .context
-            .plan(folder, Some(framework), Some(installed), seed);
+            .ready(folder, framework, seed)
+            .map_err(|error| harness(&error))?;
         Ok(Stand::new(plan, exploit::contract()))
     }
 }

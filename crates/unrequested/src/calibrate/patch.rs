@@ -57,9 +57,8 @@ pub(crate) fn run(
             tree: Some(tree.display().to_string()),
         },
     )?;
-    let installed = Context::install(&tree, framework)?;
     let seed = Seed::new(&run.seed);
-    let plan = context.plan(&tree, Some(framework), Some(installed), &seed);
+    let plan = context.ready(&tree, framework, &seed)?;
     let stand = Stand::new(plan, exploit::contract()).killed_at(asked.kill_app_at);
     let attackers = Attackers {
         entries,

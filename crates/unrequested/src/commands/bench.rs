@@ -113,7 +113,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
 
 /// Two lines about the machine before anything happens.
 fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
-    let tools = app::Tools::look()?;
+    let tools = app::Python::look()?;
     let installer = if tools.uv.is_some() {
         "uv"
     } else {
@@ -121,7 +121,7 @@ fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
     };
     progress.line(&format!(
         "python {} ok ({installer})   box: {}   {}",
-        tools.python_version,
+        tools.version,
         context.level,
         context.dir.display()
     ));
@@ -236,10 +236,10 @@ impl Bencher<'_> {
             );
         };
         self.progress
-            .live(&format!("  {name}  installing its Python packages"));
-        let installed = match Context::install(&tree, framework) {
-            Ok(installed) => installed,
-            Err(error @ app::InstallError::NoPython(_)) => return Err(error.into()),
+            .live(&format!("  {name}  installing its packages"));
+        let plan = match self.context.ready(&tree, framework, &self.seed(&session)) {
+            Ok(plan) => plan,
+            Err(error) if error.is_missing() => return Err(error.into()),
             Err(error) => {
                 let fault = if error.is_the_apps() {
                     Fault::App
@@ -249,12 +249,6 @@ impl Bencher<'_> {
                 return self.failed(&new, &name, fault, error.to_string());
             }
         };
-        let plan = self.context.plan(
-            &tree,
-            Some(framework),
-            Some(installed),
-            &self.seed(&session),
-        );
         let stand = Stand::new(plan, exploit::contract());
         self.unit(&new, &stand, &name)
     }

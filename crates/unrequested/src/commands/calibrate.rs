@@ -133,48 +133,40 @@ fn verdict(asked: &Calibrate, rounds: &[Vec<Row>], order: &[&str]) -> Exit {
     match worst {
         Some(Status::Wrong | Status::Noisy) => Exit::Findings,
         Some(Status::Inconclusive | Status::Missing) => Exit::Coverage,
-        Some(Status::Reported | Status::Validated) => Exit::Done,
-        None => {
-            if asked.changed || asked.gate {
-                Exit::Done
-            } else {
-                Exit::Nothing
-            }
-        }
+        None if rounds.iter().all(Vec::is_empty) && !asked.changed && !asked.gate => Exit::Nothing,
+        Some(Status::Reported | Status::Validated) | None => Exit::Done,
     }
 }
 
 fn controls(asked: &Calibrate) -> Result<Vec<Control>, Fatal> {
-    let known = control::frameworks();
+    let known = app::framework::ALL.map(|framework| framework.id);
     if let Some(framework) = &asked.framework
-        && !known.contains(framework)
+        && !known.contains(&framework.as_str())
     {
         return Err(Fatal::usage(format!(
-            "there are no controls for `{framework}`; there are for: {}",
+            "there is no framework `{framework}`; known: {}",
             known.join(", ")
         )));
     }
     let mut all = Vec::new();
     for framework in known {
-        if asked
-            .framework
-            .as_ref()
-            .is_some_and(|one| *one != framework)
-        {
+        if asked.framework.as_ref().is_some_and(|one| one != framework) {
             continue;
         }
         let found = match &asked.controls {
-            Some(folder) => control::read_folder(folder, &framework),
-            None => control::shipped(&framework),
+            Some(folder) => control::read_folder(folder, framework),
+            None => control::shipped(framework),
         };
         let found = found.map_err(|error| Fatal::usage(error.to_string()))?;
         if !found.is_empty() {
-            all.push(Control::base(&framework));
+            all.push(Control::base(framework));
             all.extend(found);
         }
     }
     if all.is_empty() {
-        return Err(Fatal::usage("no controls were found there"));
+        return Err(Fatal::usage(
+            "no controls were found; they are FRAMEWORK/EXPLOIT/NAME.toml below the folder",
+        ));
     }
     Ok(all)
 }

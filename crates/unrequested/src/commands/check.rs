@@ -62,8 +62,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 ));
             }
             progress.live("  installing its packages");
-            let installed = Context::install(&tree, framework)?;
-            let mut plan = context.plan(&tree, Some(framework), Some(installed), &seed);
+            let mut plan = context.ready(&tree, framework, &seed)?;
             if let Some(route) = binding.route(model::Capability::Health) {
                 plan.health.clone_from(&route.path);
             }

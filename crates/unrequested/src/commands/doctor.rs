@@ -10,13 +10,13 @@ use crate::exit::{Exit, Fatal};
 pub(super) fn run(cli: &Cli) -> Result<Exit, Fatal> {
     let mut out = String::new();
     let mut exit = Exit::Done;
-    match app::Tools::look() {
+    match app::Python::look() {
         Ok(tools) => {
             let _ = writeln!(
                 out,
                 "python   {} ({})",
-                tools.python_version,
-                tools.python.display()
+                tools.version,
+                tools.program.display()
             );
             let how = if tools.uv.is_some() {
                 "yes"
@@ -27,6 +27,15 @@ pub(super) fn run(cli: &Cli) -> Result<Exit, Fatal> {
         }
         Err(error) => {
             let _ = writeln!(out, "python   MISSING: {error}");
+            exit = Exit::Missing;
+        }
+    }
+    match app::Node::look() {
+        Ok(node) => {
+            let _ = writeln!(out, "node     {} ({})", node.version, node.bin.display());
+        }
+        Err(error) => {
+            let _ = writeln!(out, "node     MISSING: {error}");
             exit = Exit::Missing;
         }
     }

@@ -121,8 +121,7 @@ fn again(
                 tree.display()
             )));
         };
-        let installed = Context::install(&tree, framework)?;
-        context.plan(&tree, Some(framework), Some(installed), &seed)
+        context.ready(&tree, framework, &seed)?
     };
     let stand = Stand::new(plan, exploit::contract());
     let (target, _, _cell) = stand

@@ -1,0 +1,149 @@
+//! Builds a tree in a cell without a network, once per tree and dependencies; what was built is laid over each copy.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cell::{Level, Spec};
+
+use crate::boot::Settings;
+use crate::framework::{Build, Framework};
+use crate::install::{InstallError, Installed, claim, environment, last_words};
+use crate::tree::{copy_tree, source_files};
+
+const LONGEST: Duration = Duration::from_secs(600);
+/// A production build of Next.js takes 1.2 GiB.
+const MEMORY: u64 = 4 << 30;
+
+/// Builds the tree, or finds what was built of the same. `None` for a framework that needs no build.
+///
+/// The contract's variables are set as they will be when the app runs: some apps read them while they are built.
+pub fn build(
+    tree: &Path,
+    framework: &Framework,
+    installed: &Installed,
+    settings: &Settings,
+    level: Level,
+    cache: &Path,
+) -> Result<Option<PathBuf>, InstallError> {
+    let Some(build) = &framework.build else {
+        return Ok(None);
+    };
+    let key = key(tree, framework, installed, settings)?;
+    let claim = claim(&cache.join("build"), &key[..24])?;
+    let out = claim.folder.join("out");
+    if claim.is_complete() {
+        return Ok(Some(out));
+    }
+    let made = run(
+        tree,
+        &claim.folder,
+        build,
+        framework,
+        installed,
+        settings,
+        level,
+    )
+    .and_then(|()| keep(build, &claim.folder, &out));
+    let tree = claim.folder.join("tree");
+    let _ = fs::remove_dir_all(&tree);
+    made?;
+    claim.complete()?;
+    Ok(Some(out))
+}
+
+fn run(
+    tree: &Path,
+    folder: &Path,
+    build: &Build,
+    framework: &Framework,
+    installed: &Installed,
+    settings: &Settings,
+    level: Level,
+) -> Result<(), InstallError> {
+    let copy = folder.join("tree");
+    let failed = |error: std::io::Error| InstallError::Folder(copy.clone(), error);
+    copy_tree(tree, &copy).map_err(|error| InstallError::Build(error.to_string()))?;
+    for (name, to) in &installed.links {
+        std::os::unix::fs::symlink(to, copy.join(name)).map_err(failed)?;
+    }
+    let mut spec = Spec::new(folder, build.command);
+    spec.read.clone_from(&installed.read);
+    spec.limits.memory = MEMORY;
+    spec.env = environment(folder, &installed.bin);
+    let own = framework.environment.iter();
+    spec.env
+        .extend(own.map(|(name, value)| (OsString::from(name), OsString::from(value))));
+    let variables = settings.variables().into_iter();
+    spec.env
+        .extend(variables.map(|(name, value)| (OsString::from(name), value)));
+    let state = folder.join("state");
+    spec.env
+        .push(("DATABASE_PATH".into(), state.join("app.db").into()));
+    spec.env
+        .push(("UPLOAD_DIR".into(), state.join("uploads").into()));
+    let cell = cell::spawn(&spec, level)?;
+    let exit = cell.wait(LONGEST);
+    let words = last_words(&cell);
+    cell.end();
+    match exit {
+        Some(exit) if exit.success() => Ok(()),
+        Some(exit) => Err(InstallError::Build(format!("{exit}: {words}"))),
+        None => Err(InstallError::TimedOut(LONGEST.as_secs(), words)),
+    }
+}
+
+/// Moves what the app needs of a build to where copies are made from.
+fn keep(build: &Build, folder: &Path, out: &Path) -> Result<(), InstallError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| InstallError::Folder(path, error)
+    };
+    fs::create_dir_all(out).map_err(failed(out))?;
+    for name in build.drops {
+        let path = folder.join("tree").join(name);
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(failed(&path))?;
+        }
+    }
+    for name in build.keeps {
+        let path = folder.join("tree").join(name);
+        if !path.exists() {
+            let why = format!("it ended well and left no {name}");
+            return Err(InstallError::Build(why));
+        }
+        fs::rename(&path, out.join(name)).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// A hash of all that a build is made of.
+fn key(
+    tree: &Path,
+    framework: &Framework,
+    installed: &Installed,
+    settings: &Settings,
+) -> Result<String, InstallError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(framework.source.as_bytes());
+    for (name, to) in &installed.links {
+        add(name.as_bytes());
+        add(to.as_os_str().as_encoded_bytes());
+    }
+    for (name, value) in settings.variables() {
+        add(name.as_bytes());
+        add(value.as_encoded_bytes());
+    }
+    for path in source_files(tree) {
+        let name = path.strip_prefix(tree).unwrap_or(&path);
+        add(name.as_os_str().as_encoded_bytes());
+        let bytes = fs::read(&path).map_err(|error| InstallError::Folder(path.clone(), error))?;
+        add(&bytes);
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
