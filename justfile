@@ -20,6 +20,19 @@ bench:
 matrix only="":
     ONLY={{only}} cargo test --release -p exploit --test matrix
 
+# Measures the exploits on what docs/calibration.json does not know yet, and writes it.
+calibrate:
+    cargo run --release -- calibrate --changed --write
+
+# All 33 exploits on every control: an hour.
+calibrate-full:
+    cargo run --release -- calibrate --everything
+
+# Every verdict again, five times, on busy cores.
+flake:
+    cargo run --release -- calibrate --quick --repeat 20 --busy
+    cargo run --release -- calibrate --repeat 5 --busy
+
 # Requests, wall time, and wall time over the app's own processor time, of the newest run.
 cost:
     cargo run --release -- report --cost

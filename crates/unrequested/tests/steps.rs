@@ -22,11 +22,11 @@ fn every_step_offers_what_its_prompt_asked_for() {
     let _ = fs::remove_dir_all(&dir);
     let only = FEATURES.map(|(id, _)| id).join(",");
     let mut wrong = Vec::new();
-    for name in agent::recorded::names("fastapi") {
+    for (framework, name) in samples() {
         for step in 1..=5 {
-            let tree = dir.join(format!("{name}-{step}"));
+            let tree = dir.join(format!("{framework}-{name}-{step}"));
             fs::create_dir_all(&tree).unwrap();
-            agent::recorded::write("fastapi", &name, step, &tree).unwrap();
+            agent::recorded::write(framework, &name, step, &tree).unwrap();
             let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
                 .arg("--dir")
                 .arg(dir.join("ledger"))
@@ -48,7 +48,7 @@ fn every_step_offers_what_its_prompt_asked_for() {
                 let verdict = verdicts.iter().find(|verdict| verdict["exploit"] == id);
                 if verdict.is_none_or(|verdict| verdict["verdict"] != wanted) {
                     wrong.push(format!(
-                        "{name}, step {step}, {id}: wanted {wanted}, got {verdict:?}"
+                        "{framework} {name}, step {step}, {id}: wanted {wanted}, got {verdict:?}"
                     ));
                 }
             }
@@ -56,4 +56,16 @@ fn every_step_offers_what_its_prompt_asked_for() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     fs::remove_dir_all(&dir).unwrap();
+}
+
+fn samples() -> Vec<(&'static str, String)> {
+    app::framework::ALL
+        .iter()
+        .flat_map(|framework| {
+            agent::recorded::names(framework.id)
+                .into_iter()
+                .filter(|name| !agent::recorded::steps(framework.id, name).is_empty())
+                .map(|name| (framework.id, name))
+        })
+        .collect()
 }

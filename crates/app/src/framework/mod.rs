@@ -43,6 +43,24 @@ pub struct Build {
 /// All frameworks, in the order in which they are tried.
 pub const ALL: [&Framework; 2] = [&fastapi::FASTAPI, &nextjs::NEXTJS];
 
+impl Framework {
+    /// The version of the language's tools on this machine, in a few words; an error when they are missing.
+    pub fn tools(&self) -> Result<String, crate::InstallError> {
+        match self.language {
+            Language::Python => {
+                let python = crate::Python::look()?;
+                let how = if python.uv.is_some() {
+                    "uv"
+                } else {
+                    "venv and pip"
+                };
+                Ok(format!("python {} ({how})", python.version))
+            }
+            Language::Node => Ok(format!("node {}", crate::Node::look()?.version)),
+        }
+    }
+}
+
 /// The framework with this id.
 pub fn find(id: &str) -> Option<&'static Framework> {
     ALL.into_iter().find(|framework| framework.id == id)

@@ -44,6 +44,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         study.frameworks = vec![framework.clone()];
     }
     let entries = chosen(&bench.only)?;
+    let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
     let progress = Progress::new(cli.quiet);
     progress.line(&format!(
@@ -53,10 +54,14 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     ));
     progress.line("No model is called: these samples show the instrument, not any agent.");
     let context = Context::open(&cli.dir, cli.require_box)?;
-    say_machine(&context, &progress)?;
+    say_machine(&context, &tools, &progress);
+    for line in &skipped {
+        progress.warn(&format!("NOTE: {line}"));
+    }
+    progress.line(expectation(&study));
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
-    let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", bench.framework).as_bytes())
+    let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", study.frameworks).as_bytes())
         .to_hex()
         .to_string();
     let suite = suite_hash();
@@ -95,7 +100,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         Format::Json => report::json::render(&run),
         Format::Terminal => {
             let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(&run, &order, &next(&run, &row), paint)
+            report::bench::render(&run, &order, &next(&run, &row, &skipped), paint)
         }
     };
     print(&text)?;
@@ -112,16 +117,10 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
 }
 
 /// Two lines about the machine before anything happens.
-fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
-    let tools = app::Python::look()?;
-    let installer = if tools.uv.is_some() {
-        "uv"
-    } else {
-        "venv and pip"
-    };
+fn say_machine(context: &Context, tools: &[String], progress: &Progress) {
     progress.line(&format!(
-        "python {} ok ({installer})   box: {}   {}",
-        tools.version,
+        "{}   box: {}   {}",
+        tools.join("   "),
         context.level,
         context.dir.display()
     ));
@@ -130,13 +129,49 @@ fn say_machine(context: &Context, progress: &Progress) -> Result<(), Fatal> {
             "WARNING: no box here ({why}): the apps run as plain processes of yours. --require-box refuses that."
         ));
     }
-    progress
-        .line("about 2 min on two cores; fetches up to 40 MB of packages once   Ctrl-C is safe\n");
-    Ok(())
+}
+
+/// How long it takes on two cores, and what it fetches the first time; measured on the shipped samples.
+fn expectation(study: &Study) -> &'static str {
+    if study.frameworks.iter().any(|id| id == "nextjs") {
+        "first run about 7 min on two cores, 120 MB of packages; later 4 min   Ctrl-C is safe\n"
+    } else {
+        "about 2 min on two cores; fetches up to 40 MB of packages once   Ctrl-C is safe\n"
+    }
+}
+
+/// Takes out of the study what this machine has no tools for. Returns what it has, and why others are left out.
+fn skip_missing(study: &mut Study) -> Result<(Vec<String>, Vec<String>), Fatal> {
+    let (mut tools, mut skipped) = (Vec::new(), Vec::new());
+    let mut last = None;
+    study.frameworks.retain(|id| {
+        let found = app::framework::find(id).map(app::Framework::tools);
+        match found {
+            Some(Ok(words)) => {
+                if !tools.contains(&words) {
+                    tools.push(words);
+                }
+                true
+            }
+            Some(Err(error)) => {
+                skipped.push(format!("{id} is left out: {error}"));
+                last = Some(error);
+                false
+            }
+            None => {
+                skipped.push(format!("{id} is left out: this version cannot boot it"));
+                false
+            }
+        }
+    });
+    match last {
+        Some(error) if study.frameworks.is_empty() => Err(error.into()),
+        _ => Ok((tools, skipped)),
+    }
 }
 
 /// What to print below the scoreboard.
-pub(super) fn next(run: &model::run::Run, row: &RunRow) -> Next {
+pub(super) fn next(run: &model::run::Run, row: &RunRow, skipped: &[String]) -> Next {
     let first = run
         .sessions
         .iter()
@@ -144,14 +179,17 @@ pub(super) fn next(run: &model::run::Run, row: &RunRow) -> Next {
         .find(|judged| judged.verdict == Word::Exploited)
         .map_or("note-read-other-user", |judged| judged.exploit.as_str());
     let called = called();
-    Next {
-        lines: vec![
-            format!("run     {}", row.id),
-            format!("next    {called} explain {first}"),
-            format!("        {called} check --sample imports-first"),
-            format!("        {called} check path/to/your/app"),
-        ],
-    }
+    let mut lines: Vec<String> = skipped
+        .iter()
+        .map(|line| format!("NOTE    {line}"))
+        .collect();
+    lines.extend([
+        format!("run     {}", row.id),
+        format!("next    {called} explain {first}"),
+        format!("        {called} check --sample imports-first"),
+        format!("        {called} check path/to/your/app"),
+    ]);
+    Next { lines }
 }
 
 struct Bencher<'a> {

@@ -62,7 +62,7 @@ pub(super) fn run(
         }
         (Format::Terminal, _) => {
             let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(&judged, &order, &bench::next(&judged, &row), paint)
+            report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint)
         }
     })?;
     Ok(Exit::Done)
