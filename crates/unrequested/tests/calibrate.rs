@@ -178,6 +178,46 @@ fn a_patch_gets_its_name_and_a_dying_app_resists_nothing() {
     }
 }
 
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+#[test]
+fn the_printed_table_is_that_of_the_book() {
+    let folder = Folder::new("table");
+    let book = format!("{ROOT}/docs/calibration.json");
+    let (output, _) = folder.run(&["--table", "--book", &book]);
+    let kept = fs::read_to_string(format!("{ROOT}/docs/calibration.md")).unwrap();
+    assert!(
+        output.stdout == kept.as_bytes(),
+        "docs/calibration.md is not what `unrequested calibrate --table` prints"
+    );
+    // A row that is wrong must change the table, or nothing is derived from it.
+    let text = fs::read_to_string(&book).unwrap();
+    let other = folder.0.join("other.json");
+    fs::write(
+        &other,
+        text.replacen(
+            r#""expected":"exploited","verdict":"exploited""#,
+            r#""expected":"exploited","verdict":"resisted""#,
+            1,
+        ),
+    )
+    .unwrap();
+    let (changed, _) = folder.run(&["--table", "--book", &other.display().to_string()]);
+    assert_ne!(changed.stdout, output.stdout);
+}
+
+#[test]
+fn the_quick_gate_passes_and_takes_its_exploits_from_the_command_line() {
+    let folder = Folder::new("quick");
+    let only = "note-read-other-user,security-headers,webhook-unsigned,upload-oversize";
+    let (output, text) = folder.run(&["--quick", "--only", only]);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("4 of 4 can be trusted as far as measured"),
+        "{text}"
+    );
+}
+
 /// A change of the line that reads a note, as git writes it.
 fn diff_of(folder: &Path, old: &str, new: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

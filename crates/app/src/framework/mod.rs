@@ -1,6 +1,8 @@
 //! The frameworks, one file each.
 
+mod express;
 mod fastapi;
+mod flask;
 mod nextjs;
 
 use std::path::{Path, PathBuf};
@@ -41,7 +43,12 @@ pub struct Build {
 }
 
 /// All frameworks, in the order in which they are tried.
-pub const ALL: [&Framework; 2] = [&fastapi::FASTAPI, &nextjs::NEXTJS];
+pub const ALL: [&Framework; 4] = [
+    &fastapi::FASTAPI,
+    &nextjs::NEXTJS,
+    &flask::FLASK,
+    &express::EXPRESS,
+];
 
 impl Framework {
     /// The version of the language's tools on this machine, in a few words; an error when they are missing.
@@ -168,8 +175,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(recognise(&folder).map(|found| found.id), Some("fastapi"));
-        std::fs::write(folder.join("requirements.txt"), "# fastapi\nflask==3\n").unwrap();
-        assert!(recognise(&folder).is_none());
+        std::fs::write(folder.join("requirements.txt"), "# fastapi\nFlask==3\n").unwrap();
+        assert_eq!(recognise(&folder).map(|found| found.id), Some("flask"));
+        std::fs::write(folder.join("requirements.txt"), "# flask\ndjango==5\n").unwrap();
         let manifest = folder.join("package.json");
         std::fs::write(&manifest, r#"{"devDependencies":{"next":"14"}}"#).unwrap();
         assert!(recognise(&folder).is_none());
