@@ -8,8 +8,8 @@ use std::time::Duration;
 use cell::{Level, Spec};
 
 use crate::boot::Settings;
-use crate::framework::{Build, Framework};
-use crate::install::{InstallError, Installed, claim, environment, last_words};
+use crate::framework::{Build, Framework, Language};
+use crate::install::{InstallError, Installed, claim, environment, last_words, prepare};
 use crate::tree::{copy_tree, source_files};
 
 const LONGEST: Duration = Duration::from_secs(600);
@@ -68,7 +68,13 @@ fn run(
     for (name, to) in &installed.links {
         std::os::unix::fs::symlink(to, copy.join(name)).map_err(failed)?;
     }
-    let mut spec = Spec::new(folder, build.command);
+    let words = match framework.language {
+        Language::Rust => prepare(installed, &copy)?,
+        Language::Node | Language::Python => {
+            build.command.iter().map(|&word| word.to_owned()).collect()
+        }
+    };
+    let mut spec = Spec::new(folder, words);
     spec.read.clone_from(&installed.read);
     spec.limits.memory = MEMORY;
     spec.env = environment(folder, &installed.bin);

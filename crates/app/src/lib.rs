@@ -12,6 +12,6 @@ mod tree;
 pub use boot::{Boot, BootError, Plan, Running, Settings};
 pub use build::build;
 pub use framework::Framework;
-pub use install::{InstallError, Installed, Node, Python, cache_folder, install};
+pub use install::{InstallError, Installed, Node, Python, Rust, cache_folder, install};
 pub use literals::literals;
 pub use tree::{TreeError, copy_tree};

@@ -1,5 +1,6 @@
 //! The frameworks, one file each.
 
+mod axum;
 mod express;
 mod fastapi;
 mod flask;
@@ -30,6 +31,7 @@ pub struct Framework {
 pub enum Language {
     Python,
     Node,
+    Rust,
 }
 
 /// A production build.
@@ -43,11 +45,12 @@ pub struct Build {
 }
 
 /// All frameworks, in the order in which they are tried.
-pub const ALL: [&Framework; 4] = [
+pub const ALL: [&Framework; 5] = [
     &fastapi::FASTAPI,
     &nextjs::NEXTJS,
     &flask::FLASK,
     &express::EXPRESS,
+    &axum::AXUM,
 ];
 
 impl Framework {
@@ -64,6 +67,7 @@ impl Framework {
                 Ok(format!("python {} ({how})", python.version))
             }
             Language::Node => Ok(format!("node {}", crate::Node::look()?.version)),
+            Language::Rust => Ok(format!("rust {}", crate::Rust::look()?.version)),
         }
     }
 }
@@ -94,6 +98,14 @@ pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
             .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
             .and_then(|manifest| {
                 let list = manifest.get("dependencies")?.as_object()?;
+                Some(list.keys().map(|name| name.to_ascii_lowercase()).collect())
+            })
+            .unwrap_or_default(),
+        Language::Rust => std::fs::read_to_string(tree.join("Cargo.toml"))
+            .ok()
+            .and_then(|text| text.parse::<toml::Table>().ok())
+            .and_then(|manifest| {
+                let list = manifest.get("dependencies")?.as_table()?;
                 Some(list.keys().map(|name| name.to_ascii_lowercase()).collect())
             })
             .unwrap_or_default(),

@@ -4,10 +4,13 @@
 
 mod node;
 mod python;
+mod rust;
 
 pub use node::Node;
 pub(crate) use node::{environment, last_words};
 pub use python::Python;
+pub use rust::Rust;
+pub(crate) use rust::prepare;
 
 use std::fs;
 use std::io::Read as _;
@@ -42,6 +45,8 @@ pub enum InstallError {
         "no Node 20 or newer with npm was found{0}; install it (Debian: apt-get install nodejs npm)"
     )]
     NoNode(String),
+    #[error("no Rust toolchain was found as `rustc` and `cargo`{0}; install it with rustup")]
+    NoRust(String),
     #[error("cannot write {0}: {1}")]
     Folder(PathBuf, std::io::Error),
     #[error("the requirements cannot be installed: {0}")]
@@ -64,7 +69,7 @@ impl InstallError {
 
     /// Whether a program is missing on this machine.
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::NoPython(_) | Self::NoNode(_))
+        matches!(self, Self::NoPython(_) | Self::NoNode(_) | Self::NoRust(_))
     }
 }
 
@@ -93,6 +98,7 @@ pub fn install(
     match framework.language {
         Language::Python => python::install(tree, &Python::look()?, cache),
         Language::Node => node::install(tree, &Node::look()?, level, cache),
+        Language::Rust => rust::install(tree, &Rust::look()?, level, cache),
     }
 }
 

@@ -1,0 +1,150 @@
+//! Rust: the crates of a lock file, vendored; then compiled once in a box without a network, so that an app's own build
+//! compiles the app alone. Build scripts are foreign code, and run in the box.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use cell::{Level, Spec};
+
+use super::{InstallError, Installed, claim, command, environment, last_words};
+
+/// What this machine has to build Rust with.
+#[derive(Debug, Clone)]
+pub struct Rust {
+    pub version: String,
+    /// The toolchain's own folder: `bin`, `lib`.
+    pub home: PathBuf,
+}
+
+const LONGEST: Duration = Duration::from_secs(900);
+/// A release build of an app's crates.
+const MEMORY: u64 = 4 << 30;
+/// Enough for cargo to take the crates for compiled.
+const NOTHING: &str = "fn main() {}\n";
+
+impl Rust {
+    /// Looks for cargo and its compiler.
+    pub fn look() -> Result<Self, InstallError> {
+        let missing = |why: String| InstallError::NoRust(why);
+        let ask = |arguments: &[&str]| {
+            Command::new("rustc")
+                .args(arguments)
+                .stdin(Stdio::null())
+                .output()
+                .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+                .map_err(|error| missing(format!(" ({error})")))
+        };
+        let version = ask(&["--version"])?.trim_start_matches("rustc ").to_owned();
+        let home = PathBuf::from(ask(&["--print", "sysroot"])?);
+        if !home.join("bin/cargo").is_file() {
+            return Err(missing(String::new()));
+        }
+        Ok(Self { version, home })
+    }
+}
+
+pub(super) fn install(
+    tree: &Path,
+    tools: &Rust,
+    level: Level,
+    cache: &Path,
+) -> Result<Installed, InstallError> {
+    let read = |name: &str| {
+        fs::read(tree.join(name)).map_err(|error| InstallError::Folder(tree.join(name), error))
+    };
+    let manifest = read("Cargo.toml")?;
+    let lock = read("Cargo.lock")?;
+    let mut key = blake3::Hasher::new();
+    key.update(format!("rust {}\n", tools.version).as_bytes());
+    key.update(&manifest);
+    key.update(&lock);
+    let key = key.finalize().to_hex();
+    let claim = claim(&cache.join("rust"), &key.as_str()[..24])?;
+    let folder = claim.folder.clone();
+    let installed = |cached| Installed {
+        bin: tools.home.join("bin"),
+        read: vec![folder.clone(), tools.home.clone()],
+        links: Vec::new(),
+        cached,
+    };
+    if claim.is_complete() {
+        return Ok(installed(true));
+    }
+    let inside = folder.join("tree");
+    let failed = |error| InstallError::Folder(inside.clone(), error);
+    fs::create_dir_all(inside.join("src")).map_err(failed)?;
+    fs::write(inside.join("Cargo.toml"), &manifest).map_err(failed)?;
+    fs::write(inside.join("Cargo.lock"), &lock).map_err(failed)?;
+    for name in ["main.rs", "lib.rs"] {
+        if name == "main.rs" || tree.join("src").join(name).is_file() {
+            let text = if name == "main.rs" { NOTHING } else { "" };
+            fs::write(inside.join("src").join(name), text).map_err(failed)?;
+        }
+    }
+    let vendor = folder.join("vendor").display().to_string();
+    command(
+        &["cargo", "vendor", "--quiet", "--locked", &vendor],
+        &inside,
+    )?;
+    compile(&folder, tools, level)?;
+    claim.complete()?;
+    Ok(installed(false))
+}
+
+fn compile(folder: &Path, tools: &Rust, level: Level) -> Result<(), InstallError> {
+    let mut spec = Spec::new(folder, words(folder));
+    spec.read = vec![tools.home.clone(), folder.join("vendor")];
+    spec.limits.memory = MEMORY;
+    spec.env = environment(folder, &tools.home.join("bin"));
+    let cell = cell::spawn(&spec, level)?;
+    let exit = cell.wait(LONGEST);
+    let words = last_words(&cell);
+    cell.end();
+    match exit {
+        Some(exit) if exit.success() => Ok(()),
+        Some(exit) => Err(InstallError::Build(format!("its crates, {exit}: {words}"))),
+        None => Err(InstallError::TimedOut(LONGEST.as_secs(), words)),
+    }
+}
+
+/// The build, with the crates from the vendor folder of a template.
+fn words(template: &Path) -> Vec<String> {
+    let vendor = template.join("vendor").display().to_string();
+    [
+        "cargo",
+        "build",
+        "--release",
+        "--offline",
+        "--locked",
+        "--config",
+        "source.crates-io.replace-with=\"vendored\"",
+        "--config",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain([format!("source.vendored.directory={vendor:?}")])
+    .collect()
+}
+
+/// What a tree needs to be built: the compiled crates beside its source, and the command.
+pub(crate) fn prepare(installed: &Installed, copy: &Path) -> Result<Vec<String>, InstallError> {
+    let template = installed.read.first().cloned().unwrap_or_default();
+    let failed = |error| InstallError::Folder(copy.to_path_buf(), error);
+    fs::create_dir_all(copy.join("target")).map_err(failed)?;
+    let status = Command::new("cp")
+        .arg("-a")
+        .arg(template.join("tree/target/."))
+        .arg(copy.join("target"))
+        .stdin(Stdio::null())
+        .status()
+        .map_err(failed)?;
+    if !status.success() {
+        return Err(InstallError::Failed {
+            command: "cp -a".to_owned(),
+            words: format!("{} to {}", template.display(), copy.display()),
+        });
+    }
+    Ok(words(&template))
+}
