@@ -15,6 +15,7 @@ use crate::tree::{copy_tree, source_files};
 const LONGEST: Duration = Duration::from_secs(600);
 /// A production build of Next.js takes 1.2 GiB.
 const MEMORY: u64 = 4 << 30;
+const DISK: u64 = 8 << 30;
 
 /// Builds the tree, or finds what was built of the same. `None` for a framework that needs no build.
 ///
@@ -77,6 +78,7 @@ fn run(
     let mut spec = Spec::new(folder, words);
     spec.read.clone_from(&installed.read);
     spec.limits.memory = MEMORY;
+    spec.limits.disk = DISK;
     spec.env = environment(folder, &installed.bin);
     let own = framework.environment.iter();
     spec.env

@@ -61,6 +61,8 @@ pub struct Limits {
     pub processes: u64,
     /// Bytes of any one file it writes.
     pub file_size: u64,
+    /// Bytes of all files in its folder together.
+    pub disk: u64,
     /// Bytes kept of its output; the rest is counted and dropped.
     pub log: u64,
     pub open_files: u64,
@@ -72,6 +74,7 @@ impl Default for Limits {
             memory: 2 << 30,
             processes: 512,
             file_size: 1 << 30,
+            disk: 2 << 30,
             log: 8 << 20,
             open_files: 8192,
         }
@@ -154,6 +157,8 @@ pub enum Killed {
     Memory,
     /// It had more processes than its limit.
     Processes,
+    /// It wrote more, or more files, than its limit.
+    Disk,
     /// `Cell::end` was called while it ran.
     Ended,
     /// The holder died, and all with it: the machine's memory ran out, or somebody killed it.
@@ -165,6 +170,7 @@ impl fmt::Display for Killed {
         f.write_str(match self {
             Self::Memory => "memory",
             Self::Processes => "processes",
+            Self::Disk => "disk",
             Self::Ended => "ended by us",
             Self::Holder => "its holder died",
         })

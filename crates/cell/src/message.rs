@@ -256,6 +256,7 @@ impl Setup {
         to.number(limits.memory)
             .number(limits.processes)
             .number(limits.file_size)
+            .number(limits.disk)
             .number(limits.log)
             .number(limits.open_files)
             .number(u64::from(*network == Network::Host))
@@ -288,6 +289,7 @@ impl Setup {
                 memory: from.number()?,
                 processes: from.number()?,
                 file_size: from.number()?,
+                disk: from.number()?,
                 log: from.number()?,
                 open_files: from.number()?,
             },
@@ -344,9 +346,10 @@ impl Request {
     }
 }
 
-const KILLED: [Killed; 4] = [
+const KILLED: [Killed; 5] = [
     Killed::Memory,
     Killed::Processes,
+    Killed::Disk,
     Killed::Ended,
     Killed::Holder,
 ];

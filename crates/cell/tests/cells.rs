@@ -203,6 +203,17 @@ fn a_fork_bomb_is_stopped_with_its_cause(level: Level) {
     until("all are gone", || (running(&bench.mark) == 0).then_some(()));
 }
 
+fn a_disk_filler_is_stopped_with_its_cause(level: Level) {
+    let bench = Bench::new();
+    // Many files, none of them large; and it goes on when one cannot be written.
+    let script = "i=0; while :; do head -c 10000000 /dev/zero > f$i; i=$((i+1)); done";
+    let mut spec = bench.spec(&["sh", "-c", script]);
+    spec.limits.disk = 200 << 20;
+    let cell = cell::spawn(&spec, level).unwrap();
+    let exit = cell.wait(Duration::from_secs(30)).unwrap();
+    assert_eq!((exit.signal, exit.killed), (Some(9), Some(Killed::Disk)));
+}
+
 fn cpu_of_ended_children_counts(level: Level) {
     let bench = Bench::new();
     let burn = "import time\nwhile time.process_time() < 0.3: pass";
@@ -254,6 +265,7 @@ at_both_levels! {
     exits_are_told
     a_memory_hog_is_stopped_with_its_cause
     a_fork_bomb_is_stopped_with_its_cause
+    a_disk_filler_is_stopped_with_its_cause
     cpu_of_ended_children_counts
     twenty_cells_leave_nothing
 }

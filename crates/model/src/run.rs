@@ -39,6 +39,8 @@ pub struct Session {
     pub attack: Option<Cost>,
     /// Why nothing was attacked.
     pub trouble: Option<Trouble>,
+    /// How the app ended while it was attacked, if it did: `signal 9 (killed: memory)`.
+    pub ended: Option<String>,
     pub verdicts: Vec<Judged>,
     /// Empty in this version.
     pub decisions: Vec<()>,

@@ -229,6 +229,15 @@ fn legend(out: &mut String, columns: &[&Session]) {
 }
 
 fn undecided(out: &mut String, session: &Session, paint: Paint) {
+    if let Some(ended) = &session.ended {
+        let _ = writeln!(
+            out,
+            " {} {}: the app ended while it was attacked: {}",
+            paint.odd("?"),
+            short(session),
+            clean(ended)
+        );
+    }
     let mut causes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for judged in session
         .verdicts
@@ -407,6 +416,7 @@ mod tests {
             boot: None,
             attack: None,
             trouble: None,
+            ended: None,
             verdicts,
             decisions: vec![],
         }

@@ -91,6 +91,10 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
             cost.wall_ms as f64 / 1000.0
         );
     }
+    if let Some(ended) = &session.ended {
+        let line = format!("The app ended while it was attacked: {}", clean(ended));
+        let _ = writeln!(out, " {}", paint.odd(&line));
+    }
     let findings = findings(session);
     for (tier, title) in [
         (Tier::Requirement, "EXPLOITED"),

@@ -60,6 +60,9 @@ pub(crate) fn boot_and_attack(
     let booting = cell.cpu();
     let (requests, wall) = attack(context, unit, &target, attackers, progress)?;
     let running = cell.cpu();
+    let ended = cell
+        .exited()
+        .map_or_else(String::new, |exit| exit.to_string());
     drop(target);
     let main = booting
         .zip(running)
@@ -71,7 +74,7 @@ pub(crate) fn boot_and_attack(
         wall_ms: wall,
         app_cpu_ms: main.map(|main| main + copies),
     };
-    context.ledger.end_unit(unit, cost)?;
+    context.ledger.end_unit(unit, cost, &ended)?;
     Ok(Outcome::Attacked(cost))
 }
 

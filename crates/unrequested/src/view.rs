@@ -167,6 +167,7 @@ pub(crate) fn session(
             why: cause.why.clone(),
             log: unit.log.clone(),
         }),
+        ended: (unit.cause.is_none() && !unit.log.is_empty()).then(|| unit.log.clone()),
         verdicts,
         decisions: Vec::new(),
     })

@@ -126,6 +126,8 @@ fn has_scripts(inside: &Path) -> bool {
 fn rebuild(folder: &Path, tools: &Node, level: Level) -> Result<(), InstallError> {
     let mut spec = Spec::new(folder, ["npm", "rebuild", "--no-audit", "--no-fund"]);
     spec.read = tools.read().collect();
+    spec.limits.memory = 4 << 30;
+    spec.limits.disk = 8 << 30;
     spec.env = environment(folder, &tools.bin);
     // Headers of the system's own node spare a build from source the download of them.
     if Path::new("/usr/include/node/node.h").is_file() {

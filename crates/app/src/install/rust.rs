@@ -21,6 +21,7 @@ pub struct Rust {
 const LONGEST: Duration = Duration::from_secs(900);
 /// A release build of an app's crates.
 const MEMORY: u64 = 4 << 30;
+const DISK: u64 = 8 << 30;
 /// Enough for cargo to take the crates for compiled.
 const NOTHING: &str = "fn main() {}\n";
 
@@ -97,6 +98,7 @@ fn compile(folder: &Path, tools: &Rust, level: Level) -> Result<(), InstallError
     let mut spec = Spec::new(folder, words(folder));
     spec.read = vec![tools.home.clone(), folder.join("vendor")];
     spec.limits.memory = MEMORY;
+    spec.limits.disk = DISK;
     spec.env = environment(folder, &tools.home.join("bin"));
     let cell = cell::spawn(&spec, level)?;
     let exit = cell.wait(LONGEST);

@@ -5,6 +5,7 @@
 //! but the other end of its stdin.
 
 #[cfg(target_os = "linux")]
+mod disk;
 mod mounts;
 #[cfg(target_os = "linux")]
 mod network;
@@ -22,6 +23,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::message::{self, Reply, Request, Setup, Status};
 use crate::{Exit, Killed, Level, Limits, launch, sockets};
+use disk::Disk;
 use output::Output;
 pub(crate) use processes::end_marked;
 
@@ -74,6 +76,7 @@ fn run() -> io::Result<()> {
         output,
         main,
         level: setup.level,
+        disk: Disk::new(&setup.spec.root, setup.spec.limits.disk),
         limits: setup.spec.limits,
         exit: None,
         killed: None,
@@ -120,6 +123,7 @@ struct Holder {
     main_ended: Option<OwnedFd>,
     level: Level,
     limits: Limits,
+    disk: Disk,
     exit: Option<Exit>,
     killed: Option<Killed>,
 }
@@ -197,6 +201,8 @@ impl Holder {
                 .is_none_or(|memory| memory > self.limits.memory)
         {
             Killed::Memory
+        } else if self.disk.is_exceeded() {
+            Killed::Disk
         } else {
             return;
         };

@@ -128,6 +128,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     wall_ms,
                     app_cpu_ms: None,
                 },
+                "",
             )?;
         }
     }

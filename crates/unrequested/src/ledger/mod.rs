@@ -279,11 +279,12 @@ impl Ledger {
         Ok(())
     }
 
-    pub(crate) fn end_unit(&self, unit: i64, cost: Cost) -> Result<(), LedgerError> {
+    /// `ended` says how the app ended while it was attacked, and is empty when it did not.
+    pub(crate) fn end_unit(&self, unit: i64, cost: Cost, ended: &str) -> Result<(), LedgerError> {
         self.with(|connection| {
             connection.execute(
-                "UPDATE unit SET state = 'done', requests = ?, wall_ms = ?, app_cpu_ms = ? WHERE id = ?",
-                params![cost.requests, cost.wall_ms, cost.app_cpu_ms, unit],
+                "UPDATE unit SET state = 'done', requests = ?, wall_ms = ?, app_cpu_ms = ?, log = ? WHERE id = ?",
+                params![cost.requests, cost.wall_ms, cost.app_cpu_ms, ended, unit],
             )
         })?;
         Ok(())

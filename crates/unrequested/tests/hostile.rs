@@ -1,0 +1,199 @@
+//! Apps that mean harm: each ends with its cause named, nothing "resisted", and nothing left.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../study/starters/fastapi");
+
+/// Answers the health route, and everything else with what `act` does to the handler.
+const SERVER: &str = r#"#!/usr/bin/env python3
+import http.server, os, socketserver, subprocess, sys, threading, time
+
+def act(h):
+    ACT
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        if self.path == "/api/health":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status":"ok"}')
+            return
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        act(self)
+    do_GET = do_POST = do_PATCH = do_DELETE = answer
+    def log_message(self, *words): pass
+
+START
+socketserver.ThreadingMixIn.daemon_threads = True
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
+"#;
+
+struct Case {
+    name: &'static str,
+    /// What it does to a request.
+    act: &'static str,
+    /// What it does before it serves.
+    start: &'static str,
+    says: &'static [&'static str],
+}
+
+const CASES: [Case; 9] = [
+    Case {
+        name: "memory",
+        act: "x = bytearray(b'x') * (3 << 30); time.sleep(9); print(len(x))",
+        start: "",
+        says: &["killed: memory"],
+    },
+    Case {
+        name: "forks",
+        act: "[subprocess.Popen(['sleep', '60']) for _ in range(2000)]; time.sleep(9)",
+        start: "",
+        says: &["killed: processes"],
+    },
+    Case {
+        name: "disk",
+        act: "[open(f'/tmp/{n}', 'wb').write(bytes(50_000_000)) for n in range(60)]; time.sleep(9)",
+        start: "",
+        says: &["killed: disk"],
+    },
+    Case {
+        name: "endless reply",
+        act: "h.send_response(200); h.end_headers()\n    while True: h.wfile.write(b'x' * 65536)",
+        start: "",
+        says: &["undecided: 1"],
+    },
+    Case {
+        name: "ten gigabytes announced",
+        act: "h.send_response(200); h.send_header('content-length', str(10 << 30)); h.end_headers(); h.wfile.write(b'x' * 100)",
+        start: "",
+        says: &["undecided: 1"],
+    },
+    Case {
+        name: "slow",
+        act: "h.send_response(200); h.end_headers()\n    for _ in range(600): h.wfile.write(b' '); h.wfile.flush(); time.sleep(0.5)",
+        start: "",
+        says: &["undecided: 1"],
+    },
+    Case {
+        name: "escapes",
+        act: r"h.send_response(500, 'no\x1b[2J\x1b]0;owned\x07'); h.end_headers(); h.wfile.write(b'\x1b[31m\xe2\x80\xae<script>alert(1)</script>')",
+        start: "",
+        says: &["undecided: 1"],
+    },
+    Case {
+        name: "daemon",
+        act: "h.send_response(500); h.end_headers()",
+        start: "subprocess.Popen(['setsid', 'nohup', 'sleep', 'MARK'], start_new_session=True)",
+        says: &["undecided: 1"],
+    },
+    Case {
+        name: "looks around",
+        act: r"
+    seen = [name for name in os.environ if 'HOSTILE' in name]
+    for path in ['/root', '/home', HOME]:
+        try: seen += os.listdir(path)
+        except OSError: pass
+    try:
+        import socket
+        socket.create_connection(('127.0.0.1', HOSTPORT), 2)
+        seen.append('the host')
+    except OSError: pass
+    for path in ['link', '../../../ledger.db']:
+        try: seen.append(open(path).read(10))
+        except (OSError, UnicodeDecodeError): pass
+    try:
+        open('/etc/hostile', 'w'); seen.append('wrote /etc')
+    except OSError: pass
+    h.send_response(418, 'seen' + ''.join(seen)); h.end_headers()",
+        start: "",
+        says: &["answered 418"],
+    },
+];
+
+#[test]
+fn no_harm_nothing_left_cause_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
+    let mut wrong = Vec::new();
+    for case in &CASES {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "hostile-{}-{}",
+            case.name.replace(' ', "-"),
+            std::process::id()
+        ));
+        let _ = fs::remove_dir_all(&folder);
+        let tree = folder.join("app");
+        fs::create_dir_all(&tree).unwrap();
+        let mark = format!("5555.{}", std::process::id());
+        let program = SERVER
+            .replace("ACT", case.act)
+            .replace("START", case.start)
+            .replace("MARK", &mark)
+            .replace("HOSTPORT", &port)
+            .replace("HOME", &format!("{home:?}"));
+        fs::write(tree.join("server.py"), program).unwrap();
+        let start = "#!/bin/sh\nexec /usr/bin/env python3 server.py\n";
+        fs::write(tree.join("start.sh"), start).unwrap();
+        fs::copy(
+            Path::new(STARTER).join("requirements.txt"),
+            tree.join("requirements.txt"),
+        )
+        .unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", tree.join("link")).unwrap();
+        let begun = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+            .arg("--dir")
+            .arg(folder.join("ledger"))
+            .args(["check", "--only", "missing-token"])
+            .arg(&tree)
+            .env("HOSTILE_SECRET", "x")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        let mut complain =
+            |what: String| wrong.push(format!("{}: {what}\n{}", case.name, text.escape_debug()));
+        for word in case.says {
+            if !text.contains(word) {
+                complain(format!("`{word}` is not said"));
+            }
+        }
+        if !matches!(output.status.code(), Some(11 | 12))
+            || !text.contains("0 exploited, 0 resisted")
+        {
+            complain("something was decided".into());
+        }
+        if text.contains(|c: char| c.is_control() && c != '\n') || text.contains('\u{202e}') {
+            complain("what the app said reached the terminal as it was".into());
+        }
+        if begun.elapsed() > Duration::from_secs(150) {
+            complain(format!("it took {:?}", begun.elapsed()));
+        }
+        if running(&mark) || running(&folder.display().to_string()) {
+            complain("processes are left".into());
+        }
+        if fs::read_dir(folder.join("ledger/cells")).is_ok_and(|cells| cells.count() > 0) {
+            complain("a cell's folder is left".into());
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    assert!(!Path::new("/etc/hostile").exists());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Whether a process has this in its command line. Ours have not: only its arguments could.
+fn running(mark: &str) -> bool {
+    fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let own = entry.file_name().to_string_lossy() == std::process::id().to_string();
+        !own && String::from_utf8_lossy(&words).contains(mark)
+    })
+}
