@@ -154,9 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_study_is_four_samples() {
+    fn the_default_study_is_four_samples_per_framework() {
         let study = Study::parse(Study::default_text()).unwrap();
-        assert_eq!(study.cells().len(), 4);
+        assert_eq!(study.cells().len(), 4 * study.frameworks.len());
         for cell in study.cells() {
             assert_eq!(
                 recorded::steps(&cell.framework, cell.recording().unwrap()).len(),

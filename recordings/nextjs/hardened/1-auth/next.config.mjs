@@ -1,0 +1,6 @@
+/** @type {import('next').NextConfig} */
+const nextConfig = {
+  experimental: { instrumentationHook: true },
+};
+
+export default nextConfig;

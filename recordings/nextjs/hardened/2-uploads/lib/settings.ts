@@ -1,0 +1,17 @@
+import { resolve } from 'node:path';
+import { once } from './once';
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set`);
+  return value;
+}
+
+/** Settings, read once from the environment, and not when a module is loaded: the build has none of them. */
+export const settings = () =>
+  once('settings', () => ({
+    databasePath: process.env.DATABASE_PATH || 'app.db',
+    uploadDir: resolve(process.env.UPLOAD_DIR || 'uploads'),
+    jwtSecret: required('JWT_SECRET'),
+    tokenHours: 24,
+  }));
