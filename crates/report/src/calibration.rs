@@ -130,7 +130,10 @@ pub fn foot(run: &Run) -> Vec<String> {
                     hits.of,
                     clean.hits,
                     clean.of,
-                    weak.join(", ")
+                    match weak {
+                        [one] => (*one).to_owned(),
+                        many => format!("{} exploits, see docs/calibration.md", many.len()),
+                    }
                 ),
             }
         })
