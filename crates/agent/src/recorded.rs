@@ -18,6 +18,24 @@ pub fn names(framework: &str) -> Vec<String> {
     names
 }
 
+/// All sample sessions: `fastapi/hardened`, …
+pub fn all() -> Vec<String> {
+    let mut frameworks: Vec<&str> = embedded::folder("recordings")
+        .iter()
+        .filter_map(|(path, _)| path.split_once('/'))
+        .map(|(framework, _)| framework)
+        .collect();
+    frameworks.dedup();
+    frameworks
+        .into_iter()
+        .flat_map(|framework| {
+            names(framework)
+                .into_iter()
+                .map(move |name| format!("{framework}/{name}"))
+        })
+        .collect()
+}
+
 /// The steps of one, in order: `1-auth`, …
 pub fn steps(framework: &str, name: &str) -> Vec<String> {
     let mut steps: Vec<String> = embedded::folder(&format!("recordings/{framework}/{name}"))

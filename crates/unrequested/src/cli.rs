@@ -104,7 +104,8 @@ pub(crate) struct Check {
     /// The app's folder, or http://127.0.0.1:PORT of an app that runs already.
     #[arg(default_value = ".")]
     pub(crate) app: String,
-    /// Check a shipped hand-written sample instead: literal, imports-first, runtime-first, hardened.
+    /// Check a shipped hand-written sample instead: literal, imports-first, runtime-first, hardened of FastAPI, or with
+    /// the framework before it: nextjs/literal.
     #[arg(long, value_name = "NAME", conflicts_with = "app")]
     pub(crate) sample: Option<String>,
     /// Only these exploits, separated by commas.

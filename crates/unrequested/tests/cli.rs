@@ -147,8 +147,19 @@ fn an_unknown_exploit_is_named_with_the_nearest() {
             .output()
             .unwrap(),
         2,
-        &["nobody", "hardened"],
+        &["nobody", "nextjs/hardened"],
     );
+    // A name is part of a path, and what lies at the path is removed.
+    let kept = folder.file("kept/file", "x");
+    ends(
+        &tool(&folder)
+            .args(["check", "--sample", "../../../kept"])
+            .output()
+            .unwrap(),
+        2,
+        &["there is no sample"],
+    );
+    assert!(kept.is_file());
     ends(
         &tool(&folder)
             .args(["reference", "--weak", "sort-sq"])

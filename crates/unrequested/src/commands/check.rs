@@ -216,20 +216,21 @@ fn unit(agent: &str, framework: &str, tree: Option<&Path>) -> NewUnit {
 
 fn app(check: &Check, context: &Context) -> Result<App, Fatal> {
     if let Some(name) = &check.sample {
-        let tree = context.dir.join("samples").join(name);
+        let (framework, name) = name.split_once('/').unwrap_or(("fastapi", name));
+        // Before anything is made or removed: a name is part of a path.
+        if !recorded::names(framework).iter().any(|known| known == name) {
+            return Err(Fatal::usage(format!(
+                "there is no sample `{framework}/{name}`; there are: {}",
+                recorded::all().join(", ")
+            )));
+        }
+        let tree = context.dir.join("samples").join(framework).join(name);
         if tree.exists() {
             std::fs::remove_dir_all(&tree)?;
         }
-        // Before anything is made: an unknown name must not leave a folder.
-        if !recorded::names("fastapi").iter().any(|known| known == name) {
-            let known = recorded::names("fastapi").join(", ");
-            return Err(Fatal::usage(format!(
-                "there is no sample `{name}`; there are: {known}"
-            )));
-        }
         std::fs::create_dir_all(&tree)?;
-        recorded::write("fastapi", name, 6, &tree)?;
-        let shown = format!("--sample {name} ({})", recorded::LABEL);
+        recorded::write(framework, name, 6, &tree)?;
+        let shown = format!("--sample {framework}/{name} ({})", recorded::LABEL);
         return Ok(App::Folder {
             tree,
             shown,

@@ -28,7 +28,7 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             .iter()
             .map(|one| json!({"id": one.id, "name": one.name}))
             .collect();
-        let object = json!({"exploits": exploits, "frameworks": frameworks, "samples": recorded::names("fastapi"),
+        let object = json!({"exploits": exploits, "frameworks": frameworks, "samples": recorded::all(),
                             "prompts": prompts.iter().map(|one| &one.id).collect::<Vec<_>>(),
                             "weaknesses": reference::Weakness::ALL.iter().map(|one| one.name()).collect::<Vec<_>>()});
         print(&format!("{object:#}\n"))?;
@@ -53,7 +53,7 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
         out,
         "\nSAMPLES ({}, by no agent)\n  {}",
         recorded::LABEL,
-        recorded::names("fastapi").join("  ")
+        recorded::all().join("\n  ")
     );
     let ids: Vec<&str> = prompts.iter().map(|prompt| prompt.id.as_str()).collect();
     let _ = writeln!(out, "\nPROMPTS\n  {}", ids.join("  "));
