@@ -106,10 +106,15 @@ pub(super) fn install(
     } else {
         "install"
     };
-    command(
-        &["npm", verb, "--ignore-scripts", "--no-audit", "--no-fund"],
-        &inside,
-    )?;
+    let fetch = |verb| {
+        let words = ["npm", verb, "--ignore-scripts", "--no-audit", "--no-fund"];
+        command(&words, &inside)
+    };
+    match fetch(verb) {
+        // A lock file that npm itself left out of step with its manifest: people then run `npm install`, too.
+        Err(InstallError::Unsatisfiable(words)) if words.contains("EUSAGE") => fetch("install")?,
+        other => other?,
+    }
     if has_scripts(&inside) {
         rebuild(&folder, tools, level)?;
     }
