@@ -80,11 +80,25 @@ pub(super) fn run(cli: &Cli, asked: &Calibrate, paint: Paint) -> Result<Exit, Fa
     let rows = rounds.first().cloned().unwrap_or_default();
     let changed = changes(&rounds);
     let order: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
-    let mut text = match asked.format {
-        Format::Json => serde_json::to_string_pretty(&summarise(&rows, &order))
-            .map_err(|error| Fatal::failed(error.to_string()))?,
-        Format::Terminal => render(&rows, &order, paint),
+    // What was measured now says little alone where the rest is known.
+    let shown = if asked.gate || asked.changed {
+        book::merge(book::read(&asked.book)?, &rows, &controls)
+    } else {
+        rows.clone()
     };
+    let mut text = match asked.format {
+        Format::Json => serde_json::to_string_pretty(&summarise(&shown, &order))
+            .map_err(|error| Fatal::failed(error.to_string()))?,
+        Format::Terminal => render(&shown, &order, paint),
+    };
+    if asked.format == Format::Terminal && (asked.gate || asked.changed) {
+        let right = rows.iter().filter(|row| row.is_right()).count();
+        let _ = writeln!(
+            text,
+            " measured now: {} verdicts, {right} as they must be; the others are the book's",
+            rows.len()
+        );
+    }
     if asked.format == Format::Terminal {
         if rounds.len() > 1 {
             let _ = writeln!(
