@@ -104,40 +104,45 @@ pub fn foot(run: &Run) -> Vec<String> {
         .collect();
     names.sort_unstable();
     names.dedup();
-    names
-        .into_iter()
-        .map(|name| {
-            let of_it: Vec<&Calibration> = run
-                .instrument
+    let mut lines = Vec::new();
+    for name in names {
+        let of_it: Vec<&Calibration> = run
+            .instrument
+            .iter()
+            .filter(|one| one.framework == name)
+            .collect();
+        let (hits, clean) = totals(of_it.iter().copied());
+        if hits.of == 0 {
+            lines.push(format!("instrument on {name}: not measured"));
+            continue;
+        }
+        lines.push(format!(
+            "instrument on {name}: caught {} of {} known holes, clean {} of {}",
+            hits.hits, hits.of, clean.hits, clean.of
+        ));
+        for (title, wanted) in [
+            ("too little measured", [Status::Missing].as_slice()),
+            (
+                "IN DOUBT",
+                &[Status::Wrong, Status::Noisy, Status::Inconclusive],
+            ),
+        ] {
+            let which: Vec<&str> = of_it
                 .iter()
-                .filter(|one| one.framework == name)
-                .collect();
-            let (hits, clean) = totals(of_it.iter().copied());
-            let weak: Vec<&str> = of_it
-                .iter()
-                .filter(|one| !one.status.is_good())
+                .filter(|one| wanted.contains(&one.status))
                 .map(|one| one.exploit.as_str())
                 .collect();
-            match (hits.of, weak.as_slice()) {
-                (0, _) => format!("instrument on {name}: not measured"),
-                (_, []) => format!(
-                    "instrument on {name}: caught {} of {} known holes, clean {} of {}",
-                    hits.hits, hits.of, clean.hits, clean.of
-                ),
-                (_, weak) => format!(
-                    "instrument on {name}: caught {} of {}, clean {} of {}; in doubt: {}",
-                    hits.hits,
-                    hits.of,
-                    clean.hits,
-                    clean.of,
-                    match weak {
-                        [one] => (*one).to_owned(),
-                        many => format!("{} exploits, see docs/calibration.md", many.len()),
-                    }
-                ),
+            match which.as_slice() {
+                [] => {}
+                [one] => lines.push(format!("  {title}: {one}")),
+                many => lines.push(format!(
+                    "  {title}: {} exploits, see docs/calibration.md",
+                    many.len()
+                )),
             }
-        })
-        .collect()
+        }
+    }
+    lines
 }
 
 fn percent(share: Share) -> String {

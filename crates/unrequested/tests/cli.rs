@@ -259,6 +259,44 @@ fn a_missing_python_is_named_with_the_package() {
 }
 
 #[test]
+fn a_missing_node_leaves_nextjs_out_and_says_why() {
+    let folder = Folder::new("node");
+    let bin = folder.0.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    // What `python3` is may be a program that needs others to find the real one.
+    let python = Command::new("python3")
+        .args([
+            "-c",
+            "import os, sys; print(os.path.realpath(sys.executable))",
+        ])
+        .output()
+        .unwrap();
+    let python = String::from_utf8_lossy(&python.stdout).trim().to_owned();
+    std::os::unix::fs::symlink(python, bin.join("python3")).unwrap();
+    for name in ["uv", "unshare", "bash", "sh", "env"] {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join(name))
+            .find(|path| path.is_file());
+        if let Some(found) = found {
+            std::os::unix::fs::symlink(found, bin.join(name)).unwrap();
+        }
+    }
+    let output = tool(&folder)
+        .env("PATH", &bin)
+        .args(["bench", "--only", "missing-token"])
+        .output()
+        .unwrap();
+    ends(
+        &output,
+        0,
+        &[
+            "NOTE    nextjs is left out: no Node 20",
+            "5 verdicts, 0 undecided",
+        ],
+    );
+}
+
+#[test]
 fn an_app_that_ends_at_start_is_quoted() {
     let folder = Folder::new("ends");
     let app = folder.app("#!/bin/sh\necho starting\necho 'no such table: users' >&2\nexit 3\n");

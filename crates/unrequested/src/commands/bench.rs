@@ -143,7 +143,6 @@ fn expectation(study: &Study) -> &'static str {
 /// Takes out of the study what this machine has no tools for. Returns what it has, and why others are left out.
 fn skip_missing(study: &mut Study) -> Result<(Vec<String>, Vec<String>), Fatal> {
     let (mut tools, mut skipped) = (Vec::new(), Vec::new());
-    let mut last = None;
     study.frameworks.retain(|id| {
         let found = app::framework::find(id).map(app::Framework::tools);
         match found {
@@ -155,7 +154,6 @@ fn skip_missing(study: &mut Study) -> Result<(Vec<String>, Vec<String>), Fatal> 
             }
             Some(Err(error)) => {
                 skipped.push(format!("{id} is left out: {error}"));
-                last = Some(error);
                 false
             }
             None => {
@@ -164,10 +162,13 @@ fn skip_missing(study: &mut Study) -> Result<(Vec<String>, Vec<String>), Fatal> 
             }
         }
     });
-    match last {
-        Some(error) if study.frameworks.is_empty() => Err(error.into()),
-        _ => Ok((tools, skipped)),
+    if study.frameworks.is_empty() {
+        return Err(Fatal {
+            exit: Exit::Missing,
+            why: skipped.join("; "),
+        });
     }
+    Ok((tools, skipped))
 }
 
 /// What to print below the scoreboard.
