@@ -37,7 +37,12 @@ fn column_width(columns: &[&Session]) -> usize {
         .map(|session| word(session).len() + 2)
         .max()
         .unwrap_or(COLUMN);
-    if NAME_WIDTH + 3 + widest * columns.len() <= WIDTH {
+    let mut frameworks: Vec<&str> = columns
+        .iter()
+        .map(|session| session.framework.as_str())
+        .collect();
+    frameworks.dedup();
+    if NAME_WIDTH + 3 + widest * columns.len() + 2 * frameworks.len() <= WIDTH {
         widest.max(COLUMN)
     } else {
         COLUMN
@@ -95,19 +100,46 @@ fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
     let (mut frameworks, mut names) = (String::new(), String::new());
     let mut last = "";
     for session in columns {
-        let framework = if session.framework == last {
-            ""
-        } else {
-            session.framework.as_str()
-        };
-        last = &session.framework;
-        let _ = write!(frameworks, "{framework:>wide$}");
         let word: String = word(session).chars().take(wide - 1).collect();
-        let _ = write!(names, "{word:>wide$}");
+        let gap = gap(last, session);
+        if session.framework != last {
+            last = &session.framework;
+            // Above the first letter of its first column.
+            let from = names.len() + gap.len() + wide - word.len();
+            let _ = write!(
+                frameworks,
+                "{:from$}",
+                "",
+                from = from.saturating_sub(frameworks.len())
+            );
+            frameworks.push_str(last);
+        }
+        let _ = write!(names, "{gap}{word:>wide$}");
     }
     let pad = " ".repeat(NAME_WIDTH + 3);
     let _ = writeln!(out, "{pad}{}", paint.head(frameworks.trim_end()));
     let _ = writeln!(out, "{pad}{names}");
+}
+
+/// Frameworks stand apart.
+fn gap(last: &str, session: &Session) -> &'static str {
+    if last.is_empty() || last == session.framework {
+        ""
+    } else {
+        "  "
+    }
+}
+
+/// One cell per column, with the gaps.
+fn cells(columns: &[&Session], cell: impl Fn(usize) -> String) -> String {
+    let mut last = "";
+    let mut out = String::new();
+    for (index, session) in columns.iter().enumerate() {
+        out.push_str(gap(last, session));
+        out.push_str(&cell(index));
+        last = &session.framework;
+    }
+    out
 }
 
 fn sign(judged: Option<&Judged>) -> char {
@@ -169,10 +201,7 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
             alike += 1;
             continue;
         }
-        let cells: String = row
-            .into_iter()
-            .map(|one| painted(sign(one), wide, paint))
-            .collect();
+        let cells = cells(columns, |index| painted(sign(row[index]), wide, paint));
         let _ = writeln!(out, "   {id:<NAME_WIDTH$}{cells}");
     }
     if alike > 0 {
@@ -182,13 +211,9 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
             format!("{alike} more")
         );
     }
-    let counts: String = columns
-        .iter()
-        .map(|session| {
-            let score = tier_score(session, tier);
-            format!("{:>wide$}", score.resisted)
-        })
-        .collect();
+    let counts = cells(columns, |index| {
+        format!("{:>wide$}", tier_score(columns[index], tier).resisted)
+    });
     let _ = writeln!(out, "   {foot:<NAME_WIDTH$}{counts}\n");
 }
 
