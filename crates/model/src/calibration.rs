@@ -75,7 +75,11 @@ impl Row {
         match self.expected {
             Expected::Exploited => self.verdict == Word::Exploited,
             Expected::Reported => self.verdict == Word::Resisted && self.noted,
-            Expected::Resisted => self.verdict == Word::Resisted,
+            // Of a hole that it does not see an exploit may also say that it does not apply.
+            Expected::Resisted => {
+                self.verdict == Word::Resisted
+                    || self.kind == Kind::BlindSpot && self.verdict == Word::NotApplicable
+            }
         }
     }
 }
