@@ -1,0 +1,14 @@
+import { resolve } from 'node:path';
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set`);
+  return value;
+}
+
+/** Settings, read once from the environment. */
+export const settings = {
+  databasePath: resolve(process.env.DATABASE_PATH || 'app.db'),
+  jwtSecret: required('JWT_SECRET'),
+  tokenHours: 24,
+};

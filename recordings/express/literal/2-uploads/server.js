@@ -1,0 +1,138 @@
+import { createHash } from 'crypto';
+import fs from 'fs';
+import path from 'path';
+import express from 'express';
+import jwt from 'jsonwebtoken';
+import Database from 'libsql';
+import multer from 'multer';
+
+const DATABASE_PATH = process.env.DATABASE_PATH || 'app.db';
+const UPLOAD_DIR = process.env.UPLOAD_DIR || 'uploads';
+const JWT_SECRET = process.env.JWT_SECRET || 'secret';
+
+fs.mkdirSync(path.dirname(DATABASE_PATH), { recursive: true });
+fs.mkdirSync(UPLOAD_DIR, { recursive: true });
+
+const db = new Database(DATABASE_PATH);
+db.pragma('journal_mode = WAL');
+db.exec('CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password TEXT)');
+db.exec(
+  'CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, user_id INTEGER, filename TEXT, content_type TEXT, size INTEGER)',
+);
+
+const app = express();
+app.use(express.json());
+
+function hashPassword(password) {
+  return createHash('sha256').update(password).digest('hex');
+}
+
+function makeToken(userId) {
+  return jwt.sign({ sub: String(userId) }, JWT_SECRET);
+}
+
+function requireUser(req, res, next) {
+  const token = (req.headers.authorization || '').replace('Bearer ', '');
+  let payload;
+  try {
+    payload = jwt.verify(token, JWT_SECRET);
+  } catch {
+    return res.status(401).json({ error: 'Not signed in' });
+  }
+  req.user = db.prepare('SELECT * FROM users WHERE id = ?').get(payload.sub);
+  if (!req.user) {
+    return res.status(401).json({ error: 'Not signed in' });
+  }
+  next();
+}
+
+app.get('/api/health', (req, res) => {
+  res.json({ status: 'ok' });
+});
+
+app.post('/api/auth/register', (req, res) => {
+  const { email, password } = req.body;
+  if (typeof email !== 'string' || typeof password !== 'string') {
+    return res.status(400).json({ error: 'Email and password are required' });
+  }
+  if (db.prepare('SELECT id FROM users WHERE email = ?').get(email)) {
+    return res.status(409).json({ error: 'Email already registered' });
+  }
+  const result = db.prepare('INSERT INTO users (email, password) VALUES (?, ?)').run(email, hashPassword(password));
+  res.status(201).json({ token: makeToken(result.lastInsertRowid) });
+});
+
+app.post('/api/auth/login', (req, res) => {
+  const { email, password } = req.body;
+  if (typeof email !== 'string' || typeof password !== 'string') {
+    return res.status(400).json({ error: 'Email and password are required' });
+  }
+  const user = db.prepare('SELECT * FROM users WHERE email = ?').get(email);
+  if (!user || user.password !== hashPassword(password)) {
+    return res.status(401).json({ error: 'Wrong email or password' });
+  }
+  res.json({ token: makeToken(user.id) });
+});
+
+app.get('/api/auth/me', requireUser, (req, res) => {
+  res.json({ id: req.user.id, email: req.user.email });
+});
+
+const ALLOWED = ['.png', '.jpg', '.jpeg', '.pdf', '.txt'];
+const MAX_SIZE = 5 * 1024 * 1024;
+const upload = multer({ storage: multer.memoryStorage() });
+
+// A folder for each file, because two files may have the same name.
+function fileFolder(id) {
+  return path.join(UPLOAD_DIR, String(id));
+}
+
+function getFile(req) {
+  return db.prepare('SELECT * FROM files WHERE id = ? AND user_id = ?').get(req.params.id, req.user.id);
+}
+
+app.post('/api/files', requireUser, upload.single('file'), (req, res) => {
+  const file = req.file;
+  if (!file) {
+    return res.status(400).json({ error: 'No file' });
+  }
+  if (!ALLOWED.some((extension) => file.originalname.toLowerCase().endsWith(extension))) {
+    return res.status(400).json({ error: 'File type not allowed' });
+  }
+  if (file.size > MAX_SIZE) {
+    return res.status(400).json({ error: 'File too large' });
+  }
+  const result = db
+    .prepare('INSERT INTO files (user_id, filename, content_type, size) VALUES (?, ?, ?, ?)')
+    .run(req.user.id, file.originalname, file.mimetype, file.size);
+  const folder = fileFolder(result.lastInsertRowid);
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, file.originalname), file.buffer);
+  res.status(201).json({ id: result.lastInsertRowid, filename: file.originalname, size: file.size });
+});
+
+app.get('/api/files', requireUser, (req, res) => {
+  const files = db.prepare('SELECT id, filename, size FROM files WHERE user_id = ?').all(req.user.id);
+  res.json({ files });
+});
+
+app.get('/api/files/:id', requireUser, (req, res) => {
+  const file = getFile(req);
+  if (!file) {
+    return res.status(404).json({ error: 'File not found' });
+  }
+  res.type(file.content_type);
+  res.send(fs.readFileSync(path.join(fileFolder(file.id), file.filename)));
+});
+
+app.delete('/api/files/:id', requireUser, (req, res) => {
+  const file = getFile(req);
+  if (!file) {
+    return res.status(404).json({ error: 'File not found' });
+  }
+  fs.unlinkSync(path.join(fileFolder(file.id), file.filename));
+  db.prepare('DELETE FROM files WHERE id = ?').run(file.id);
+  res.json({ status: 'deleted' });
+});
+
+app.listen(process.env.PORT || 8000, '0.0.0.0');
