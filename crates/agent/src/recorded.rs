@@ -1,5 +1,6 @@
 //! The agent `recorded`: a sample session is a folder overlay per step, hand-written, on top of the starter.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::{Error, embedded};
@@ -48,17 +49,40 @@ pub fn steps(framework: &str, name: &str) -> Vec<String> {
     steps
 }
 
+/// The texts of a sample's last step by their paths, without writing them. Files that are no text are left out.
+pub fn texts(framework: &str, name: &str) -> Result<BTreeMap<String, String>, Error> {
+    let steps = steps(framework, name);
+    if steps.is_empty() {
+        return Err(unknown(framework, name));
+    }
+    let mut folders = vec![format!("study/starters/{framework}")];
+    folders.extend(
+        steps
+            .iter()
+            .map(|step| format!("recordings/{framework}/{name}/{step}")),
+    );
+    let mut all = BTreeMap::new();
+    for (path, file) in folders.iter().flat_map(|folder| embedded::folder(folder)) {
+        if let Ok(text) = std::str::from_utf8(file.bytes) {
+            all.insert(path.to_owned(), text.to_owned());
+        }
+    }
+    Ok(all)
+}
+
+fn unknown(framework: &str, name: &str) -> Error {
+    Error::NoRecording {
+        framework: framework.to_owned(),
+        name: name.to_owned(),
+        known: names(framework).join(", "),
+    }
+}
+
 /// Writes the starter and the overlays up to and including step number `last` (1 to 6) into an empty folder.
 pub fn write(framework: &str, name: &str, last: usize, into: &Path) -> Result<(), Error> {
     let steps = steps(framework, name);
     if steps.is_empty() {
-        let (framework, name) = (framework.to_owned(), name.to_owned());
-        let known = names(&framework).join(", ");
-        return Err(Error::NoRecording {
-            framework,
-            name,
-            known,
-        });
+        return Err(unknown(framework, name));
     }
     if embedded::write_folder(&format!("study/starters/{framework}"), into)? == 0 {
         return Err(Error::NoStarter(framework.to_owned()));

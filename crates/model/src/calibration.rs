@@ -67,6 +67,13 @@ pub struct Row {
     /// `2026-11-23`, UTC.
     pub date: String,
     pub ms: u64,
+    /// Whether it was measured in one app with controls of other areas.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub packed: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Row {

@@ -4,6 +4,7 @@
 
 pub mod binding;
 pub mod calibration;
+pub mod decision;
 pub mod facts;
 pub mod run;
 mod verdict;

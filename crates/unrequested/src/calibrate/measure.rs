@@ -11,7 +11,7 @@ use model::run::Judged;
 use model::{Cause, Fault, Step, Word};
 
 use super::control::{BASE, Control};
-use super::side_by_side;
+use super::{pack, side_by_side};
 use crate::context::{Context, suite_hash};
 use crate::exit::Fatal;
 use crate::ledger::{NewUnit, RunRow};
@@ -50,13 +50,25 @@ impl Measure<'_> {
         let total = jobs.len();
         let (quiet, loud): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_quiet);
         let ended = AtomicUsize::new(0);
-        let act = |job: Job| {
-            let found = self.one(&job)?;
-            let done = ended.fetch_add(1, Ordering::Relaxed) + 1;
-            self.tell(&job, &found, done, total);
+        let act = |jobs: Vec<Job>| {
+            let mut found = self.packed(&jobs)?;
+            for job in &jobs {
+                let mine = |row: &&Row| row.control == job.control.id;
+                let own: Vec<Row> = found.iter().filter(mine).cloned().collect();
+                let own = if own.is_empty() {
+                    let alone = self.one(job)?;
+                    found.extend(alone.iter().cloned());
+                    alone
+                } else {
+                    own
+                };
+                let done = ended.fetch_add(1, Ordering::Relaxed) + 1;
+                self.tell(job, &own, done, total);
+            }
             Ok::<_, Fatal>(found)
         };
-        let mut rows = side_by_side(loud, threads, act)?;
+        let mut rows = side_by_side(pack::packs(loud), threads, act)?;
+        let quiet = quiet.into_iter().map(|job| vec![job]).collect();
         rows.extend(side_by_side(quiet, 1, act)?);
         rows.sort_by_cached_key(|row| {
             let number = exploit::find(&row.exploit).map(|entry| entry.exploit.number);
@@ -81,8 +93,45 @@ impl Measure<'_> {
         }
     }
 
+    /// The rows of several controls in one app; none where they are not all right together, or where there is but one.
+    fn packed(&self, jobs: &[Job]) -> Result<Vec<Row>, Fatal> {
+        if jobs.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let Some(whole) = pack::joined(jobs) else {
+            return Ok(Vec::new());
+        };
+        let (judged, took) = self.attacked(&whole)?;
+        let mut rows = Vec::new();
+        for job in jobs {
+            for entry in &job.entries {
+                let found = judged.iter().find(|one| one.exploit == entry.id);
+                let mut row = self.row(&job.control, entry, found, took);
+                row.packed = true;
+                rows.push(row);
+            }
+        }
+        if !rows.iter().all(Row::is_right) {
+            rows.clear();
+        }
+        Ok(rows)
+    }
+
     /// Boots one control and attacks it. What cannot be booted is inconclusive, never right.
     pub(crate) fn one(&self, job: &Job) -> Result<Vec<Row>, Fatal> {
+        let (judged, took) = self.attacked(job)?;
+        Ok(job
+            .entries
+            .iter()
+            .map(|entry| {
+                let found = judged.iter().find(|one| one.exploit == entry.id);
+                self.row(&job.control, entry, found, took)
+            })
+            .collect())
+    }
+
+    /// What the exploits of a job said, and how long each took, in milliseconds.
+    fn attacked(&self, job: &Job) -> Result<(Vec<Judged>, u64), Fatal> {
         let control = &job.control;
         let session = format!("control/{}/{}", control.framework, control.id);
         let begun = Instant::now();
@@ -91,7 +140,7 @@ impl Measure<'_> {
             .dir
             .join("runs")
             .join(&self.run.id)
-            .join(session.replace('/', "-"));
+            .join(&blake3::hash(session.as_bytes()).to_hex()[..16]);
         let unit = self.context.ledger.begin_unit(
             &self.run.id,
             &NewUnit {
@@ -130,14 +179,7 @@ impl Measure<'_> {
             fs::remove_dir_all(&folder)?;
         }
         let took = millis(begun.elapsed()) / job.entries.len().max(1) as u64;
-        Ok(job
-            .entries
-            .iter()
-            .map(|entry| {
-                let found = judged.iter().find(|one| one.exploit == entry.id);
-                self.row(control, entry, found, took)
-            })
-            .collect())
+        Ok((judged, took))
     }
 
     fn row(&self, control: &Control, entry: &Entry, found: Option<&Judged>, ms: u64) -> Row {
@@ -156,6 +198,7 @@ impl Measure<'_> {
             key: key(control, Some(entry)),
             date: self.date.clone(),
             ms,
+            packed: false,
         };
         if row.is_right() {
             row.why.clear();

@@ -3,6 +3,7 @@
 pub(crate) mod book;
 pub(crate) mod control;
 pub(crate) mod measure;
+pub(crate) mod pack;
 pub(crate) mod patch;
 pub(crate) mod quick;
 

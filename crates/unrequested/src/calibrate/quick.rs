@@ -102,6 +102,7 @@ fn one(job: &Job, entries: &[&'static Entry], seed: &Seed, date: &str) -> Result
                 key: String::new(),
                 date: date.to_owned(),
                 ms: millis(begun.elapsed()),
+                packed: false,
             }
         })
         .collect())

@@ -1,0 +1,82 @@
+//! Source → decisions: what was chosen for each security matter, from where, with which parameters.
+//!
+//! Nothing is run. What could not be parsed or followed is said, and never makes a decision "absent".
+
+mod fold;
+mod index;
+mod lower;
+mod manifest;
+mod matter;
+mod project;
+mod routes;
+mod source;
+mod tree;
+
+use std::path::Path;
+
+use model::decision::{Burden, Reading};
+
+use crate::index::Index;
+use crate::project::Project;
+use crate::source::Sources;
+
+pub use crate::matter::{Entry, Matter, all, find};
+
+/// Reads the app in a folder.
+pub fn read(root: &Path) -> Reading {
+    of(source::read(root))
+}
+
+/// Reads an app that is held in memory: paths relative to it, with `/`, and texts.
+pub fn read_files(files: &[(String, String)]) -> Reading {
+    of(source::take(files))
+}
+
+/// One route of an app, for people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub method: String,
+    pub path: String,
+    pub file: String,
+    pub line: u32,
+}
+
+/// The routes of an app in a folder.
+pub fn routes(root: &Path) -> Vec<Place> {
+    let index = Index::new(Project::new(source::read(root)));
+    let mut all: Vec<Place> = index
+        .routes
+        .iter()
+        .map(|route| {
+            let span = index.project.span(route.handler);
+            Place {
+                method: route.method.clone(),
+                path: route.path.clone(),
+                file: span.file,
+                line: span.line,
+            }
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn of(sources: Sources) -> Reading {
+    let files = sources.trees.len() as u32;
+    let lines = sources.trees.iter().map(tree::Tree::line_count).sum();
+    let index = Index::new(Project::new(sources));
+    let decisions = matter::read(&index);
+    let manifests = &index.project.manifests;
+    let burden = Burden {
+        direct: manifests.direct(),
+        transitive: manifests.transitive(),
+        hand_written: matter::hand_written(&decisions),
+    };
+    Reading {
+        decisions,
+        unread: index.project.unread,
+        burden,
+        files,
+        lines,
+    }
+}

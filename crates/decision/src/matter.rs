@@ -1,0 +1,351 @@
+//! The matters that are decided, one file each in `matter/`; the folder is the registry.
+
+use std::collections::BTreeSet;
+
+use model::decision::{Confidence, Decision, Origin, Span};
+
+use crate::fold::Value;
+use crate::index::{Call, Index};
+use crate::project::{At, Thing};
+use crate::routes::{Purpose, Route};
+use crate::tree::{Kind, Lang};
+
+include!(concat!(env!("OUT_DIR"), "/registry.rs"));
+
+/// A matter with its id and page.
+#[derive(Debug)]
+pub struct Entry {
+    /// The file's name: `password-hash`.
+    pub id: &'static str,
+    /// The file's doc comment.
+    pub page: &'static str,
+    pub matter: &'static Matter,
+}
+
+/// What is decided, and how it is read.
+#[derive(Debug)]
+pub struct Matter {
+    /// For people: `password hash`.
+    pub title: &'static str,
+    /// The exploits that show whether it is in force.
+    pub exploits: &'static [&'static str],
+    read: fn(&Index) -> Outcome,
+}
+
+/// What a matter's reader saw.
+pub(crate) enum Outcome {
+    Found(Vec<Found>),
+    /// Looked everywhere: nothing decides it.
+    Nothing,
+    /// The app has nothing that it would be about.
+    NoPlace,
+    /// Something is there that cannot be followed.
+    Unclear(String),
+}
+
+/// All matters, by id.
+pub fn all() -> &'static [Entry] {
+    &FOUND
+}
+
+/// The matter with this id.
+pub fn find(id: &str) -> Option<&'static Entry> {
+    FOUND.iter().find(|entry| entry.id == id)
+}
+
+pub(crate) fn read(index: &Index) -> Vec<Decision> {
+    let mut all = Vec::new();
+    for entry in &FOUND {
+        let nothing = |origin| Decision {
+            decision: entry.id.to_owned(),
+            choice: String::new(),
+            origin,
+            parameters: Vec::new(),
+            below: None,
+            confidence: Confidence::High,
+            spans: Vec::new(),
+            lines: 0,
+            notes: Vec::new(),
+        };
+        match (entry.matter.read)(index) {
+            Outcome::Found(found) if !found.is_empty() => {
+                all.extend(found.into_iter().map(|one| one.decision(entry.id)));
+            }
+            Outcome::NoPlace => {}
+            Outcome::Unclear(why) => all.push(nothing(Origin::Unknown { why })),
+            Outcome::Found(_) | Outcome::Nothing => all.push(nothing(absent(index))),
+        }
+    }
+    all
+}
+
+/// Absent, unless something that could decide it was not read.
+fn absent(index: &Index) -> Origin {
+    match index.project.unread.first() {
+        None => Origin::Absent,
+        Some(first) => Origin::Unknown {
+            why: format!(
+                "{} could not be read: {}",
+                match index.project.unread.len() {
+                    1 => first.file.clone(),
+                    many => format!("{} and {} more", first.file, many - 1),
+                },
+                first.why
+            ),
+        },
+    }
+}
+
+/// Lines of the app's own that do a security matter by hand, each counted once.
+pub(crate) fn hand_written(decisions: &[Decision]) -> u32 {
+    let mut lines: BTreeSet<(&str, u32)> = BTreeSet::new();
+    for decision in decisions.iter().filter(|one| one.lines > 0) {
+        if let Some(span) = decision.spans.first() {
+            let end = span.line + decision.lines;
+            lines.extend((span.line..end).map(|line| (span.file.as_str(), line)));
+        }
+    }
+    lines.len() as u32
+}
+
+/// One finding of a matter, as it grows.
+#[derive(Debug)]
+pub(crate) struct Found {
+    choice: String,
+    origin: Origin,
+    parameters: Vec<(String, String)>,
+    below: Option<String>,
+    confidence: Confidence,
+    spans: Vec<Span>,
+    lines: u32,
+    notes: Vec<String>,
+}
+
+impl Found {
+    /// `choice` was made at `at`.
+    pub(crate) fn new(index: &Index, choice: impl Into<String>, origin: Origin, at: At) -> Self {
+        Self {
+            choice: choice.into(),
+            origin,
+            parameters: Vec::new(),
+            below: None,
+            confidence: Confidence::High,
+            spans: vec![index.project.span(at)],
+            lines: 0,
+            notes: Vec::new(),
+        }
+    }
+
+    /// A parameter; left out where its value is not known.
+    pub(crate) fn with(mut self, name: &str, value: Option<String>) -> Self {
+        self.parameters
+            .extend(value.map(|value| (name.to_owned(), value)));
+        self
+    }
+
+    /// A further place that says so.
+    pub(crate) fn also(mut self, index: &Index, at: At) -> Self {
+        let span = index.project.span(at);
+        if !self.spans.contains(&span) {
+            self.spans.push(span);
+        }
+        self
+    }
+
+    pub(crate) fn below(mut self, why: Option<String>) -> Self {
+        self.below = why;
+        self
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub(crate) fn unsure(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// The lines from the first place's beginning to the end of `at`, which are done by hand.
+    pub(crate) fn by_hand(mut self, index: &Index, function: At) -> Self {
+        let span = index.project.span(function);
+        self.lines = span.end_line + 1 - span.line;
+        self.spans.retain(|one| *one != span);
+        self.spans.insert(0, span);
+        self
+    }
+
+    fn decision(mut self, id: &str) -> Decision {
+        self.parameters.sort();
+        Decision {
+            decision: id.to_owned(),
+            choice: self.choice,
+            origin: self.origin,
+            parameters: self.parameters,
+            below: self.below,
+            confidence: self.confidence,
+            spans: self.spans,
+            lines: self.lines,
+            notes: self.notes,
+        }
+    }
+}
+
+/// Packages whose features are a framework's.
+const FRAMEWORKS: [&str; 14] = [
+    "fastapi", "starlette", "flask", "django", "next", "express", "fastify", "hono", "axum",
+    "actix_web", "pydantic", "werkzeug", "uvicorn", "@nestjs/common",
+];
+
+/// Module names of packages that are called otherwise.
+const PACKAGES: [(&str, &str); 14] = [
+    ("jwt", "PyJWT"),
+    ("jose", "python-jose"),
+    ("argon2", "argon2-cffi"),
+    ("Crypto", "pycryptodome"),
+    ("Cryptodome", "pycryptodomex"),
+    ("magic", "python-magic"),
+    ("flask_limiter", "Flask-Limiter"),
+    ("flask_cors", "Flask-Cors"),
+    ("flask_talisman", "flask-talisman"),
+    ("multipart", "python-multipart"),
+    ("dotenv", "python-dotenv"),
+    ("sqlalchemy", "SQLAlchemy"),
+    ("fastapi_limiter", "fastapi-limiter"),
+    ("pwdlib", "pwdlib"),
+];
+
+const PYTHON_RUNTIME: [&str; 24] = [
+    "hashlib", "hmac", "secrets", "os", "sqlite3", "json", "base64", "random", "uuid", "re", "ssl",
+    "crypt", "logging", "time", "datetime", "functools", "pathlib", "tempfile", "shutil", "string",
+    "mimetypes", "collections", "threading", "imghdr",
+];
+const SCRIPT_RUNTIME: [&str; 22] = [
+    "crypto", "fs", "path", "http", "https", "os", "util", "process", "Buffer", "Math", "Date",
+    "URL", "console", "fetch", "Response", "Request", "Headers", "stream", "url", "events",
+    "Array", "globalThis",
+];
+
+impl Index {
+    /// Where something with this outside name comes from.
+    pub(crate) fn origin(&self, lang: Lang, name: &str) -> Origin {
+        let root = root(lang, name);
+        let runtime = match lang {
+            Lang::Python => PYTHON_RUNTIME.contains(&root.as_str()),
+            Lang::Script => SCRIPT_RUNTIME.contains(&root.as_str()),
+            Lang::Rust => matches!(root.as_str(), "std" | "core" | "alloc"),
+        };
+        if runtime {
+            return Origin::Runtime { module: root };
+        }
+        let packages = self.project.manifests.of(lang);
+        if FRAMEWORKS.contains(&root.as_str()) {
+            let version = packages.version(&root.replace('_', "-"));
+            return Origin::Framework {
+                name: root,
+                version,
+            };
+        }
+        let known = PACKAGES
+            .iter()
+            .find(|(module, _)| lang == Lang::Python && *module == root);
+        let name = match known {
+            Some((_, package)) => (*package).to_owned(),
+            None if lang == Lang::Script => root,
+            None => root.replace('_', "-"),
+        };
+        let version = packages
+            .version(&name)
+            .or_else(|| packages.version(&name.replace('_', "-")));
+        Origin::Library { name, version }
+    }
+
+    /// A call that running code reaches, with this outside name.
+    pub(crate) fn live_named(&self, name: &str) -> impl Iterator<Item = &Call> {
+        self.calls_named(name).filter(|call| call.live)
+    }
+
+    /// The folded value of an argument, as a parameter shows it.
+    pub(crate) fn shown(&self, at: Option<At>) -> Option<String> {
+        self.project.fold(at?).show()
+    }
+
+    pub(crate) fn folded(&self, at: Option<At>) -> Value {
+        at.map_or(Value::Unknown, |at| self.project.fold(at))
+    }
+
+    pub(crate) fn routes_for(&self, purpose: Purpose) -> Vec<&Route> {
+        self.routes
+            .iter()
+            .filter(|route| route.purpose() == purpose)
+            .collect()
+    }
+
+    /// All code that runs for a route: its handler, what runs before it, and what these reach.
+    pub(crate) fn code_of(&self, route: &Route) -> Vec<At> {
+        self.reach_all(&route.entries())
+    }
+
+    /// Nodes of these functions, each function's own.
+    pub(crate) fn nodes_of(&self, functions: &[At]) -> Vec<At> {
+        let mut all = Vec::new();
+        for function in functions {
+            for at in self.project.inside(*function) {
+                if at != *function && self.owner(at) == *function {
+                    all.push(at);
+                }
+            }
+        }
+        all
+    }
+
+    /// Names and members of these functions that stand for something outside, with their whole names.
+    pub(crate) fn outside_names(&self, functions: &[At]) -> Vec<(At, String)> {
+        let project = &self.project;
+        self.nodes_of(functions)
+            .into_iter()
+            .filter(|at| matches!(project.kind(*at), Kind::Name | Kind::Member { .. }))
+            .filter_map(|at| match project.resolve(at) {
+                Thing::Outside(name) => Some((at, name)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// All names in running code that stand for something outside with this name.
+    pub(crate) fn live_mentions(&self, wanted: &[&str]) -> Vec<(At, String)> {
+        let mut found = Vec::new();
+        for (number, tree) in self.project.trees.iter().enumerate() {
+            for id in 0..tree.nodes.len() as u32 {
+                if !matches!(tree.kind(id), Kind::Name | Kind::Member { .. }) {
+                    continue;
+                }
+                let at = At {
+                    tree: number as u32,
+                    id,
+                };
+                if let Some(name) = self.project.name(at)
+                    && wanted.contains(&name.as_str())
+                    && self.is_live(at)
+                {
+                    found.push((at, name));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The package of an outside name: `@node-rs/argon2.hash` is `@node-rs/argon2`.
+fn root(lang: Lang, name: &str) -> String {
+    if lang == Lang::Script && name.starts_with('@') {
+        let end = name.find('/').and_then(|slash| {
+            name[slash..]
+                .find(['.', '('])
+                .map(|dot| slash + dot)
+        });
+        return name[..end.unwrap_or(name.len())].to_owned();
+    }
+    name.split(['.', '(']).next().unwrap_or(name).to_owned()
+}

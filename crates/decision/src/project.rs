@@ -1,0 +1,759 @@
+//! All sources of an app, and what a name in them stands for: followed through imports, aliases and re-exports.
+
+use std::collections::HashMap;
+
+use model::decision::{Span, Unread};
+
+use crate::manifest::Manifests;
+use crate::source::Sources;
+use crate::tree::{Bound, Id, Kids, Kind, Lang, NONE, Op, Tree};
+
+/// A node in one of the app's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct At {
+    pub(crate) tree: u32,
+    pub(crate) id: Id,
+}
+
+/// What an expression stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// Something that the app did not write, by its whole name: `bcrypt.hashpw`, `crypto.createHmac().update`.
+    /// A call's result is the name with `()`.
+    Outside(String),
+    /// One of the app's files.
+    Module(u32),
+    /// A function or class of the app; for a class also an instance.
+    Inside(At),
+    /// An expression that is no name for something else.
+    Value(At),
+    /// A parameter of which no type is known.
+    Param(At),
+    Unknown,
+}
+
+/// Longer chains of names are not followed.
+const LONGEST: u32 = 14;
+
+pub(crate) struct Project {
+    pub(crate) trees: Vec<Tree>,
+    pub(crate) others: Vec<(String, String)>,
+    pub(crate) manifests: Manifests,
+    pub(crate) unread: Vec<Unread>,
+    by_path: HashMap<String, u32>,
+    /// `@/` of `tsconfig.json`: what stands before and what for it.
+    aliases: Vec<(String, String)>,
+}
+
+impl Project {
+    pub(crate) fn new(sources: Sources) -> Self {
+        let by_path = sources
+            .trees
+            .iter()
+            .enumerate()
+            .map(|(index, tree)| (tree.path.clone(), index as u32))
+            .collect();
+        Self {
+            manifests: Manifests::read(&sources.others),
+            aliases: aliases(&sources.others),
+            trees: sources.trees,
+            others: sources.others,
+            unread: sources.unread,
+            by_path,
+        }
+    }
+
+    pub(crate) fn tree(&self, at: At) -> &Tree {
+        &self.trees[at.tree as usize]
+    }
+
+    pub(crate) fn kind(&self, at: At) -> Kind {
+        self.tree(at).kind(at.id)
+    }
+
+    pub(crate) fn text(&self, at: At) -> &str {
+        self.tree(at).text(at.id)
+    }
+
+    pub(crate) fn lang(&self, at: At) -> Lang {
+        self.tree(at).lang
+    }
+
+    pub(crate) fn list(&self, at: At, kids: Kids) -> Vec<At> {
+        let ids = self.tree(at).list(kids);
+        ids.iter().map(|id| at.with(*id)).collect()
+    }
+
+    pub(crate) fn string(&self, at: At) -> Option<String> {
+        self.tree(at).string(at.id)
+    }
+
+    /// Every node inside one, itself first.
+    pub(crate) fn inside(&self, at: At) -> Vec<At> {
+        let ids = self.tree(at).inside(at.id);
+        ids.into_iter().map(|id| at.with(id)).collect()
+    }
+
+    pub(crate) fn span(&self, at: At) -> Span {
+        let tree = self.tree(at);
+        let (start, end) = tree
+            .nodes
+            .get(at.id as usize)
+            .map_or((0, 0), |node| (node.start, node.end));
+        let line = tree.line(start);
+        let begin = tree.text[..start as usize]
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
+        let whole = tree.text[begin..].lines().next().unwrap_or_default();
+        Span {
+            file: tree.path.clone(),
+            line,
+            column: start - begin as u32 + 1,
+            end_line: tree.line(end.saturating_sub(1).max(start)),
+            text: whole.trim().chars().take(160).collect(),
+        }
+    }
+
+    /// The whole outside name of an expression, if that is what it is.
+    pub(crate) fn name(&self, at: At) -> Option<String> {
+        match self.resolve(at) {
+            Thing::Outside(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn resolve(&self, at: At) -> Thing {
+        self.follow(at, LONGEST)
+    }
+
+    fn follow(&self, at: At, depth: u32) -> Thing {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Thing::Unknown;
+        };
+        if at.id == NONE {
+            return Thing::Unknown;
+        }
+        match self.kind(at) {
+            Kind::Name => self.lookup(at, depth),
+            Kind::Member { of, name } => {
+                let name = self.text(at.with(name)).to_owned();
+                self.member(self.follow(at.with(of), depth), &name, depth)
+            }
+            Kind::Await(of) => self.follow(at.with(of), depth),
+            Kind::Assign { value, .. } if value != NONE => self.follow(at.with(value), depth),
+            Kind::Binary {
+                op: Op::Or | Op::Coalesce,
+                left,
+                ..
+            } => match self.follow(at.with(left), depth) {
+                Thing::Unknown | Thing::Value(_) => Thing::Value(at),
+                known => known,
+            },
+            Kind::Index { of, at: index } => match self.follow(at.with(of), depth) {
+                // `Annotated[X, …]` is an X; a list of X is none.
+                Thing::Outside(name) if name.ends_with("Annotated") => {
+                    let first = match self.kind(at.with(index)) {
+                        Kind::List(kids) => self.list(at, kids).first().copied(),
+                        _ => None,
+                    };
+                    first.map_or(Thing::Unknown, |first| self.follow(first, depth))
+                }
+                // `Json<X>` and `State<X>`.
+                Thing::Outside(name) if self.lang(at) == Lang::Rust => Thing::Outside(name),
+                _ => Thing::Value(at),
+            },
+            Kind::Call { callee, args } => self.called(at, at.with(callee), args, depth),
+            Kind::Function { .. } | Kind::Class { .. } => Thing::Inside(at),
+            _ => Thing::Value(at),
+        }
+    }
+
+    fn called(&self, at: At, callee: At, args: Kids, depth: u32) -> Thing {
+        let first = self.list(at, args).first().copied();
+        match self.follow(callee, depth) {
+            Thing::Outside(name) => match name.as_str() {
+                "require" | "import" | "importlib.import_module" | "__import__" => {
+                    match first.and_then(|first| self.string(first)) {
+                        Some(module) => self.imported(at.tree, &module, None, depth),
+                        None => Thing::Unknown,
+                    }
+                }
+                "util.promisify" | "functools.partial" => {
+                    first.map_or(Thing::Unknown, |first| self.follow(first, depth))
+                }
+                _ => Thing::Outside(name + "()"),
+            },
+            Thing::Inside(function) => match self.kind(function) {
+                Kind::Class { .. } => Thing::Inside(function),
+                _ => match self.returned(function, depth) {
+                    Thing::Unknown | Thing::Param(_) => Thing::Value(at),
+                    known => known,
+                },
+            },
+            _ => Thing::Value(at),
+        }
+    }
+
+    /// What a function of the app returns, where all its returns agree.
+    fn returned(&self, function: At, depth: u32) -> Thing {
+        let mut things = self
+            .returns(function)
+            .into_iter()
+            .filter(|one| self.kind(*one) != Kind::Null)
+            .map(|one| self.follow(one, depth));
+        let Some(first) = things.next() else {
+            return Thing::Unknown;
+        };
+        if things.all(|other| other == first) {
+            first
+        } else {
+            Thing::Unknown
+        }
+    }
+
+    /// The expressions that a function returns, those of functions inside it left out.
+    pub(crate) fn returns(&self, function: At) -> Vec<At> {
+        let Kind::Function { body, .. } = self.kind(function) else {
+            return Vec::new();
+        };
+        let tree = self.tree(function);
+        let Kind::Block(kids) = tree.kind(body) else {
+            return if body == NONE {
+                Vec::new()
+            } else {
+                vec![function.with(body)]
+            };
+        };
+        let mut found = Vec::new();
+        for id in tree.inside(body) {
+            if let Kind::Return(value) = tree.kind(id)
+                && value != NONE
+                && tree.function_of(id) == Some(function.id)
+            {
+                found.push(function.with(value));
+            }
+        }
+        // In Rust the last expression is what a block gives.
+        if tree.lang == Lang::Rust
+            && let Some(last) = tree.list(kids).last()
+            && !matches!(tree.kind(*last), Kind::Return(_) | Kind::Assign { .. })
+        {
+            found.push(function.with(*last));
+        }
+        found
+    }
+
+    fn lookup(&self, at: At, depth: u32) -> Thing {
+        let tree = self.tree(at);
+        let name = tree.text(at.id);
+        if matches!(name, "self" | "this" | "Self") {
+            let class = tree
+                .upwards(at.id)
+                .find(|id| matches!(tree.kind(*id), Kind::Class { .. }));
+            if let Some(class) = class {
+                return Thing::Inside(at.with(class));
+            }
+        }
+        let Some(entries) = tree.bound.get(name) else {
+            return self.unbound(at, name, depth);
+        };
+        let mut crossed = false;
+        for scope in tree.upwards(at.id) {
+            match tree.kind(scope) {
+                Kind::Function { .. } => crossed = true,
+                Kind::Class { .. } if crossed => continue,
+                _ => {}
+            }
+            let here: Vec<&Bound> = entries
+                .iter()
+                .filter(|(home, _)| *home == scope)
+                .map(|(_, what)| what)
+                .collect();
+            if !here.is_empty() {
+                return self.agreed(at.tree, &here, depth);
+            }
+        }
+        self.unbound(at, name, depth)
+    }
+
+    /// A name that nothing here binds: of the language, or from a module that is imported whole.
+    fn unbound(&self, at: At, name: &str, depth: u32) -> Thing {
+        for star in &self.tree(at).stars {
+            match self.file_of(at.tree, star) {
+                Some(file) => match self.exported(file, name, depth) {
+                    Thing::Unknown => {}
+                    known => return known,
+                },
+                None if !is_builtin(name) => {
+                    return Thing::Outside(format!("{}.{name}", outside(star)));
+                }
+                None => {}
+            }
+        }
+        Thing::Outside(name.to_owned())
+    }
+
+    /// One meaning, if all that a name is bound to agree.
+    fn agreed(&self, tree: u32, all: &[&Bound], depth: u32) -> Thing {
+        let mut found: Option<Thing> = None;
+        for what in all {
+            if let Bound::Value { node, .. } = what
+                && self.trees[tree as usize].kind(*node) == Kind::Null
+                && all.len() > 1
+            {
+                continue;
+            }
+            if **what == Bound::Opaque && all.len() > 1 {
+                continue;
+            }
+            let thing = self.bound(tree, what, depth);
+            match &found {
+                None => found = Some(thing),
+                Some(first) if *first == thing => {}
+                // A type and its methods.
+                Some(Thing::Inside(first)) if self.is_class(*first) => {}
+                Some(_) => return Thing::Unknown,
+            }
+        }
+        found.unwrap_or(Thing::Unknown)
+    }
+
+    fn is_class(&self, at: At) -> bool {
+        matches!(self.kind(at), Kind::Class { .. })
+    }
+
+    fn bound(&self, tree: u32, what: &Bound, depth: u32) -> Thing {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Thing::Unknown;
+        };
+        match what {
+            Bound::Import { module, name } if module.is_empty() => {
+                let name = name.as_deref().unwrap_or_default();
+                self.own(tree, name, depth)
+            }
+            Bound::Import { module, name } => self.imported(tree, module, name.as_deref(), depth),
+            Bound::Value { node, part } => {
+                let thing = self.follow(At { tree, id: *node }, depth);
+                match part.as_deref() {
+                    None | Some("") => thing,
+                    Some(part) => self.member(thing, part, depth),
+                }
+            }
+            Bound::Def(id) => Thing::Inside(At { tree, id: *id }),
+            Bound::Param(id) => {
+                let at = At { tree, id: *id };
+                let Kind::Param { annotation, .. } = self.kind(at) else {
+                    return Thing::Unknown;
+                };
+                if annotation == NONE {
+                    return Thing::Param(at);
+                }
+                match self.follow(at.with(annotation), depth) {
+                    Thing::Outside(name) => Thing::Outside(name + "()"),
+                    Thing::Inside(class) => Thing::Inside(class),
+                    _ => Thing::Param(at),
+                }
+            }
+            Bound::Opaque => Thing::Unknown,
+        }
+    }
+
+    /// A module, or a name of one, as an import in `tree` writes it.
+    fn imported(&self, tree: u32, module: &str, name: Option<&str>, depth: u32) -> Thing {
+        let Some(name) = name else {
+            return match self.file_of(tree, module) {
+                Some(file) => Thing::Module(file),
+                None => Thing::Outside(outside(module)),
+            };
+        };
+        // `from . import db`, `use crate::db;`
+        let lang = self.trees[tree as usize].lang;
+        if lang != Lang::Script {
+            let whole = match lang {
+                Lang::Python if module.ends_with('.') => format!("{module}{name}"),
+                Lang::Python => format!("{module}.{name}"),
+                _ => format!("{module}::{name}"),
+            };
+            if let Some(file) = self.file_of(tree, &whole) {
+                return Thing::Module(file);
+            }
+        }
+        match self.file_of(tree, module) {
+            Some(file) => self.exported(file, name, depth),
+            // A default import is the module itself.
+            None if name == "default" && lang == Lang::Script => Thing::Outside(outside(module)),
+            None => Thing::Outside(format!("{}.{name}", outside(module))),
+        }
+    }
+
+    /// A name as others see it in a file.
+    pub(crate) fn exported(&self, file: u32, name: &str, depth: u32) -> Thing {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Thing::Unknown;
+        };
+        let tree = &self.trees[file as usize];
+        if let Some((_, what)) = tree.exports.iter().find(|(shown, _)| shown == name) {
+            return self.bound(file, what, depth);
+        }
+        match self.own(file, name, depth) {
+            Thing::Unknown => {}
+            known => return known,
+        }
+        for star in &tree.stars {
+            if let Some(other) = self.file_of(file, star)
+                && other != file
+            {
+                match self.exported(other, name, depth) {
+                    Thing::Unknown => {}
+                    known => return known,
+                }
+            }
+        }
+        // `module.exports = { name }`
+        if let Some((_, what)) = tree.exports.iter().find(|(shown, _)| shown == "default")
+            && name != "default"
+        {
+            return self.member(self.bound(file, what, depth), name, depth);
+        }
+        Thing::Unknown
+    }
+
+    /// The expression that a name here is bound to, where it is bound once; through imports.
+    pub(crate) fn bound_value(&self, at: At) -> Option<At> {
+        let tree = self.tree(at);
+        let name = tree.text(at.id);
+        let entries = tree.bound.get(name)?;
+        let mut crossed = false;
+        for scope in tree.upwards(at.id) {
+            match tree.kind(scope) {
+                Kind::Function { .. } => crossed = true,
+                Kind::Class { .. } if crossed => continue,
+                _ => {}
+            }
+            if entries.iter().any(|(home, _)| *home == scope) {
+                return self.value_in(at.tree, scope, name);
+            }
+        }
+        None
+    }
+
+    /// The same for a name of a scope.
+    pub(crate) fn value_in(&self, tree: u32, scope: Id, name: &str) -> Option<At> {
+        let all = self.trees[tree as usize].bound_in(scope, name);
+        match all.as_slice() {
+            [Bound::Value { node, part: None }] => Some(At { tree, id: *node }),
+            [Bound::Value { node, part: Some(part) }] => {
+                match self.follow(At { tree, id: *node }, LONGEST) {
+                    Thing::Value(map) => self.entry(map, part),
+                    _ => None,
+                }
+            }
+            [Bound::Import { module, name: Some(name) }] => {
+                let file = self.file_of(tree, module)?;
+                let exports = &self.trees[file as usize].exports;
+                match exports.iter().find(|(shown, _)| shown == name) {
+                    Some((_, Bound::Value { node, part: None })) => Some(At { tree: file, id: *node }),
+                    Some(_) => None,
+                    None => self.value_in(file, 0, name),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// A name of a file's outermost scope.
+    fn own(&self, file: u32, name: &str, depth: u32) -> Thing {
+        let all = self.trees[file as usize].bound_in(0, name);
+        if all.is_empty() {
+            return Thing::Unknown;
+        }
+        self.agreed(file, &all, depth)
+    }
+
+    fn member(&self, thing: Thing, name: &str, depth: u32) -> Thing {
+        match thing {
+            Thing::Outside(of) => Thing::Outside(format!("{of}.{name}")),
+            Thing::Module(file) => match self.exported(file, name, depth) {
+                Thing::Unknown => match self.below(file, name) {
+                    Some(inner) => Thing::Module(inner),
+                    None => Thing::Unknown,
+                },
+                known => known,
+            },
+            Thing::Inside(class) if self.is_class(class) => {
+                let tree = self.tree(class);
+                // The methods of a type may stand in other places than the type.
+                let class_name = tree.name_of(class.id);
+                let mut all = tree.bound_in(class.id, name);
+                all.extend(tree.bound_in(class.id, &format!(".{name}")));
+                for (_, what) in tree.bound.get(class_name).into_iter().flatten() {
+                    if let Bound::Def(other) = what
+                        && *other != class.id
+                    {
+                        all.extend(tree.bound_in(*other, name));
+                    }
+                }
+                if all.is_empty() {
+                    return Thing::Unknown;
+                }
+                self.agreed(class.tree, &all, depth)
+            }
+            Thing::Value(at) => match self.entry(at, name) {
+                Some(value) => self.follow(value, depth),
+                None => Thing::Unknown,
+            },
+            Thing::Inside(_) | Thing::Param(_) | Thing::Unknown => Thing::Unknown,
+        }
+    }
+
+    /// The value under a key of a map that is written out.
+    pub(crate) fn entry(&self, at: At, key: &str) -> Option<At> {
+        let Kind::Map(kids) = self.kind(at) else {
+            return None;
+        };
+        let pairs = self.list(at, kids);
+        let found = pairs.chunks(2).find(|pair| {
+            pair[0].id != NONE
+                && self
+                    .string(pair[0])
+                    .unwrap_or_else(|| self.text(pair[0]).to_owned())
+                    == key
+        })?;
+        Some(found[1])
+    }
+
+    /// The app's own file that an import means.
+    pub(crate) fn file_of(&self, tree: u32, module: &str) -> Option<u32> {
+        let from = &self.trees[tree as usize];
+        match from.lang {
+            Lang::Python => self.python_file(&from.path, module),
+            Lang::Script => self.script_file(&from.path, module),
+            Lang::Rust => self.rust_file(&from.path, module),
+        }
+    }
+
+    fn any(&self, names: &[String]) -> Option<u32> {
+        names.iter().find_map(|name| self.by_path.get(name).copied())
+    }
+
+    fn python_file(&self, from: &str, module: &str) -> Option<u32> {
+        let dots = module.len() - module.trim_start_matches('.').len();
+        let rest = module[dots..].replace('.', "/");
+        let place = |base: &str| {
+            let whole = match (base.is_empty(), rest.is_empty()) {
+                (_, true) => base.to_owned(),
+                (true, false) => rest.clone(),
+                (false, false) => format!("{base}/{rest}"),
+            };
+            self.any(&[
+                format!("{whole}.py"),
+                format!("{whole}/__init__.py"),
+                "__init__.py".to_owned(),
+            ][..if whole.is_empty() { 3 } else { 2 }])
+        };
+        if dots > 0 {
+            let mut base = folder(from);
+            for _ in 1..dots {
+                base = folder(base);
+            }
+            return place(base);
+        }
+        // Absolute imports begin at the root, at `src`, or at any folder above the file.
+        let mut base = folder(from);
+        loop {
+            if let Some(found) = place(base) {
+                return Some(found);
+            }
+            if base.is_empty() {
+                return place("src");
+            }
+            base = folder(base);
+        }
+    }
+
+    fn script_file(&self, from: &str, module: &str) -> Option<u32> {
+        let mut bases = Vec::new();
+        if module.starts_with('.') {
+            bases.push(join(folder(from), module));
+        } else {
+            for (alias, place) in &self.aliases {
+                if let Some(rest) = module.strip_prefix(alias.as_str()) {
+                    bases.push(join("", &format!("{place}{rest}")));
+                }
+            }
+        }
+        for base in bases.into_iter().flatten() {
+            let plain = base
+                .strip_suffix(".js")
+                .or_else(|| base.strip_suffix(".mjs"))
+                .unwrap_or(&base);
+            let mut names = vec![base.clone()];
+            for end in ["ts", "tsx", "js", "jsx", "mjs", "cjs", "mts"] {
+                names.push(format!("{plain}.{end}"));
+                names.push(format!("{base}/index.{end}"));
+            }
+            if let Some(found) = self.any(&names) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    fn rust_file(&self, from: &str, module: &str) -> Option<u32> {
+        let mut parts = module.split("::").peekable();
+        let first = parts.peek().copied().unwrap_or_default();
+        let stem = from.rsplit('/').next().unwrap_or(from);
+        let mut base = folder(from).to_owned();
+        let own = if matches!(stem, "main.rs" | "lib.rs" | "mod.rs") {
+            base.clone()
+        } else {
+            from.trim_end_matches(".rs").to_owned()
+        };
+        match first {
+            "crate" => {
+                while !base.is_empty() && !base.ends_with("src") {
+                    base = folder(&base).to_owned();
+                }
+                parts.next();
+            }
+            "self" => {
+                base = own;
+                parts.next();
+            }
+            "super" => {
+                base = folder(&own).to_owned();
+                parts.next();
+            }
+            // A module declared beside or in the crate's root.
+            _ => {
+                let known = |base: &str| self.rust_place(base, &[first]).is_some();
+                if known(&own) {
+                    base = own;
+                } else if !known(&base) {
+                    return None;
+                }
+            }
+        }
+        let rest: Vec<&str> = parts.collect();
+        self.rust_place(&base, &rest)
+    }
+
+    fn rust_place(&self, base: &str, rest: &[&str]) -> Option<u32> {
+        let mut whole = base.to_owned();
+        for part in rest {
+            if !whole.is_empty() {
+                whole.push('/');
+            }
+            whole.push_str(part);
+        }
+        self.any(&[
+            format!("{whole}.rs"),
+            format!("{whole}/mod.rs"),
+            format!("{whole}/main.rs"),
+            format!("{whole}/lib.rs"),
+        ])
+    }
+
+    /// The module `name` below a package.
+    fn below(&self, file: u32, name: &str) -> Option<u32> {
+        let path = &self.trees[file as usize].path;
+        let base = folder(path);
+        let base = if base.is_empty() {
+            String::new()
+        } else {
+            format!("{base}/")
+        };
+        self.any(&[
+            format!("{base}{name}.py"),
+            format!("{base}{name}/__init__.py"),
+        ])
+    }
+}
+
+impl At {
+    /// Another node of the same file.
+    pub(crate) fn with(self, id: Id) -> Self {
+        Self { id, ..self }
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Joins and folds `.` and `..`; `None` where it leads out.
+fn join(base: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// A module's name with dots only: `node:fs/promises` is `fs.promises`, `axum::routing` is `axum.routing`.
+fn outside(module: &str) -> String {
+    let plain = module.strip_prefix("node:").unwrap_or(module);
+    let plain = plain.replace("::", ".");
+    // A path below a package is one of its modules; a scope is a part of its name.
+    match plain.strip_prefix('@') {
+        Some(rest) => match rest.split_once('/') {
+            Some((scope, rest)) => format!("@{scope}/{}", rest.replace('/', ".")),
+            None => plain.clone(),
+        },
+        None => plain.replace('/', "."),
+    }
+}
+
+fn is_builtin(name: &str) -> bool {
+    matches!(
+        name,
+        "print" | "len" | "str" | "int" | "open" | "range" | "dict" | "list" | "set" | "bool"
+            | "float" | "bytes" | "isinstance" | "getattr" | "hash" | "any" | "all" | "sorted"
+            | "Some" | "None" | "Ok" | "Err" | "String" | "Vec"
+    )
+}
+
+fn aliases(others: &[(String, String)]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (path, text) in others {
+        if !path.ends_with("tsconfig.json") && !path.ends_with("jsconfig.json") {
+            continue;
+        }
+        let base = folder(path);
+        // The file may have comments, which JSON has not; `paths` is all that is wanted.
+        let plain: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let Ok(json) = serde_json::from_str::<serde_json::Value>(&plain) else {
+            continue;
+        };
+        let options = &json["compilerOptions"];
+        let root = options["baseUrl"].as_str().unwrap_or(".");
+        for (alias, places) in options["paths"].as_object().into_iter().flatten() {
+            for place in places.as_array().into_iter().flatten() {
+                let place = place.as_str().unwrap_or_default().trim_end_matches('*');
+                let place = join(base, &format!("{root}/{place}")).unwrap_or_default();
+                let place = if place.is_empty() {
+                    String::new()
+                } else {
+                    format!("{place}/")
+                };
+                found.push((alias.trim_end_matches('*').to_owned(), place));
+            }
+        }
+    }
+    if found.is_empty() {
+        // What `create-next-app` sets.
+        found.push(("@/".to_owned(), String::new()));
+        found.push(("@/".to_owned(), "src/".to_owned()));
+    }
+    found
+}
