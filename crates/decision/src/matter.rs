@@ -111,14 +111,14 @@ pub(crate) fn hand_written(decisions: &[Decision]) -> u32 {
 /// One finding of a matter, as it grows.
 #[derive(Debug)]
 pub(crate) struct Found {
-    choice: String,
-    origin: Origin,
-    parameters: Vec<(String, String)>,
-    below: Option<String>,
-    confidence: Confidence,
-    spans: Vec<Span>,
-    lines: u32,
-    notes: Vec<String>,
+    pub(crate) choice: String,
+    pub(crate) origin: Origin,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) below: Option<String>,
+    pub(crate) confidence: Confidence,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) lines: u32,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Found {
@@ -160,6 +160,10 @@ impl Found {
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
+    }
+
+    pub(crate) fn is_sure(&self) -> bool {
+        self.confidence == Confidence::High
     }
 
     pub(crate) fn unsure(mut self, confidence: Confidence) -> Self {

@@ -461,6 +461,19 @@ impl Project {
         }
     }
 
+    /// The expression that a file exports by default.
+    pub(crate) fn default_value(&self, file: u32) -> Option<At> {
+        let exports = &self.trees[file as usize].exports;
+        let (_, what) = exports.iter().find(|(name, _)| name == "default")?;
+        match what {
+            Bound::Value { node, part: None } => Some(At {
+                tree: file,
+                id: *node,
+            }),
+            _ => None,
+        }
+    }
+
     /// A name of a file's outermost scope.
     fn own(&self, file: u32, name: &str, depth: u32) -> Thing {
         let all = self.trees[file as usize].bound_in(0, name);

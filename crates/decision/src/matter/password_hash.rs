@@ -82,6 +82,13 @@ fn read(index: &Index) -> Outcome {
             add(&mut all, (maker.read)(index, call));
         }
     }
+    // Checking a password repeats the hash with what is stored: no second decision.
+    let sure: Vec<String> = all
+        .iter()
+        .filter(|one| one.is_sure())
+        .map(|one| one.choice.clone())
+        .collect();
+    all.retain(|one| one.is_sure() || !sure.contains(&one.choice));
     if all.is_empty() {
         plain_digests(index, &mut all);
     }

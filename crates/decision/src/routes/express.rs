@@ -75,11 +75,11 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         let Some(path) = path.as_ref().and_then(crate::fold::Value::text) else {
             continue;
         };
-        let Some((handler, own)) = split_handlers(index, &call.args[1..]) else {
+        let Some((handler, around, own)) = split_handlers(index, &call.args[1..]) else {
             continue;
         };
         for (prefix, above) in places(&homes, &before, home, call, path, 6) {
-            let (mut guards, mut outside) = (Vec::new(), Vec::new());
+            let (mut guards, mut outside) = (around.clone(), Vec::new());
             for at in above.iter().chain(&own) {
                 match project.resolve(*at) {
                     Thing::Outside(name) => outside.push(name),
@@ -178,21 +178,11 @@ fn default_of(index: &Index, at: At) -> Option<At> {
         Thing::Module(file) => file,
         _ => return None,
     };
-    let exports = &project.trees[file as usize].exports;
-    let (_, what) = exports.iter().find(|(name, _)| name == "default")?;
-    match what {
-        crate::tree::Bound::Value { node, part: None } => {
-            let at = At {
-                tree: file,
-                id: *node,
-            };
-            if index.call(at).is_some() {
-                Some(at)
-            } else {
-                project.definition(at)
-            }
-        }
-        _ => None,
+    let at = project.default_value(file)?;
+    if index.call(at).is_some() {
+        Some(at)
+    } else {
+        project.definition(at)
     }
 }
 

@@ -116,35 +116,57 @@ fn joined(prefix: &str, path: &str) -> String {
 
 /// The app's own function that an expression names, or that it makes: `auth`, `limit(5)`, a function written there.
 fn function(index: &Index, at: At) -> Option<At> {
+    wrapped(index, at).map(|(function, _)| function)
+}
+
+/// The function that answers, and those that are wrapped around it: `wrap(handler)` gives `handler` and `wrap`.
+fn wrapped(index: &Index, at: At) -> Option<(At, Vec<At>)> {
     let project = &index.project;
-    match project.resolve(at) {
-        Thing::Inside(found) => Some(found),
-        Thing::Value(value) => match project.kind(value) {
-            Kind::Function { .. } => Some(value),
-            // `wrap(handler)`: the wrapped function is what answers; `limit(5)` is what it calls.
-            Kind::Call { callee, args } => {
-                let args = project.list(value, args);
-                let inner = args.iter().rev().find_map(|arg| {
-                    matches!(project.kind(*arg), Kind::Name | Kind::Member { .. } | Kind::Function { .. })
-                        .then(|| function(index, *arg))
-                        .flatten()
-                });
-                inner.or_else(|| match project.resolve(value.with(callee)) {
-                    Thing::Inside(found) => Some(found),
-                    _ => None,
-                })
-            }
-            _ => None,
+    let at = match project.kind(at) {
+        Kind::Name | Kind::Member { .. } => match project.definition(at) {
+            Some(value) if matches!(project.kind(value), Kind::Call { .. }) => value,
+            _ => at,
         },
+        _ => at,
+    };
+    if let Kind::Call { callee, args } = project.kind(at) {
+        let wrapper = match project.resolve(at.with(callee)) {
+            Thing::Inside(found) => Some(found),
+            _ => None,
+        };
+        let args = project.list(at, args);
+        let inner = args.iter().rev().find_map(|arg| {
+            matches!(
+                project.kind(*arg),
+                Kind::Name | Kind::Member { .. } | Kind::Function { .. } | Kind::Call { .. }
+            )
+            .then(|| wrapped(index, *arg))
+            .flatten()
+        });
+        return match (inner, wrapper) {
+            (Some((function, mut around)), wrapper) => {
+                around.extend(wrapper);
+                Some((function, around))
+            }
+            (None, Some(wrapper)) => Some((wrapper, Vec::new())),
+            (None, None) => None,
+        };
+    }
+    match project.resolve(at) {
+        Thing::Inside(found) => Some((found, Vec::new())),
+        Thing::Value(value) if matches!(project.kind(value), Kind::Function { .. }) => {
+            Some((value, Vec::new()))
+        }
         _ => None,
     }
 }
 
-/// The last function among a call's arguments, and all before it.
-fn split_handlers(index: &Index, args: &[At]) -> Option<(At, Vec<At>)> {
+/// The last function among a call's arguments with what is wrapped around it, and all before it.
+fn split_handlers(index: &Index, args: &[At]) -> Option<(At, Vec<At>, Vec<At>)> {
     let (last, before) = args.split_last()?;
     if last.id == NONE {
         return None;
     }
-    Some((function(index, *last)?, before.to_vec()))
+    let (handler, around) = wrapped(index, *last)?;
+    Some((handler, around, before.to_vec()))
 }

@@ -37,18 +37,14 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         if let Some(rest) = folder.strip_prefix("app").filter(|_| stem == "route") {
             for method in METHODS {
-                let handler = match project.exported(file, method, 10) {
-                    Thing::Inside(at) => Some(at),
-                    // `export const GET = wrap(…)`
-                    Thing::Value(at) => super::function(index, at),
-                    _ => None,
-                };
-                if let Some(handler) = handler {
+                if let Some((handler, around)) = exported(index, file, method) {
+                    let mut all = guards.clone();
+                    all.extend(around);
                     found.push(Route {
                         method: method.to_owned(),
                         path: shown(rest),
                         handler,
-                        guards: guards.clone(),
+                        guards: all,
                         before: Vec::new(),
                         at: handler,
                     });
@@ -56,17 +52,14 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
             }
         } else if let Some(rest) = path.strip_prefix("pages/api") {
             let rest = rest.split_once('.').map_or(rest, |(rest, _)| rest);
-            let handler = match project.exported(file, "default", 10) {
-                Thing::Inside(at) => Some(at),
-                Thing::Value(at) => super::function(index, at),
-                _ => None,
-            };
-            if let Some(handler) = handler {
+            if let Some((handler, around)) = exported(index, file, "default") {
+                let mut all = guards.clone();
+                all.extend(around);
                 found.push(Route {
                     method: "ANY".to_owned(),
                     path: shown(&format!("/api{}", rest.trim_end_matches("/index"))),
                     handler,
-                    guards: guards.clone(),
+                    guards: all,
                     before: Vec::new(),
                     at: handler,
                 });
@@ -74,6 +67,22 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         }
     }
     found
+}
+
+/// The function under a name, and what is wrapped around it.
+fn exported(index: &Index, file: u32, name: &str) -> Option<(At, Vec<At>)> {
+    let project = &index.project;
+    // `export const GET = wrap(…)`
+    let value = project.value_in(file, 0, name);
+    let value = value.or_else(|| project.default_value(file).filter(|_| name == "default"));
+    if let Some(value) = value {
+        return super::wrapped(index, value);
+    }
+    match project.exported(file, name, 10) {
+        Thing::Inside(at) => Some((at, Vec::new())),
+        Thing::Value(at) => super::wrapped(index, at),
+        _ => None,
+    }
 }
 
 /// Without groups: `(auth)` is no part of the path.
