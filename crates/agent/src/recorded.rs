@@ -49,8 +49,8 @@ pub fn steps(framework: &str, name: &str) -> Vec<String> {
     steps
 }
 
-/// The texts of a sample's last step by their paths, without writing them. Files that are no text are left out.
-pub fn texts(framework: &str, name: &str) -> Result<BTreeMap<String, String>, Error> {
+/// The texts of a sample after step number `last` by their paths, without writing them. What is no text is left out.
+pub fn texts(framework: &str, name: &str, last: usize) -> Result<BTreeMap<String, String>, Error> {
     let steps = steps(framework, name);
     if steps.is_empty() {
         return Err(unknown(framework, name));
@@ -59,6 +59,7 @@ pub fn texts(framework: &str, name: &str) -> Result<BTreeMap<String, String>, Er
     folders.extend(
         steps
             .iter()
+            .take(last)
             .map(|step| format!("recordings/{framework}/{name}/{step}")),
     );
     let mut all = BTreeMap::new();

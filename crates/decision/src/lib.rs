@@ -32,6 +32,11 @@ pub fn read_files(files: &[(String, String)]) -> Reading {
     of(source::take(files))
 }
 
+/// Whether the file with this path, relative to the app, is one that is read.
+pub fn is_read(path: &str) -> bool {
+    source::is_read(path)
+}
+
 /// One route of an app, for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {

@@ -29,6 +29,8 @@ pub struct Matter {
     pub title: &'static str,
     /// The exploits that show whether it is in force.
     pub exploits: &'static [&'static str],
+    /// A sentence with one of these words asks for it; lower case.
+    pub words: &'static [&'static str],
     read: fn(&Index) -> Outcome,
 }
 

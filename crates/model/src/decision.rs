@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::verdict::Word;
+
 /// Where what was chosen comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "from")]
@@ -136,4 +138,160 @@ pub struct Reading {
     /// Source files and lines that were read.
     pub files: u32,
     pub lines: u32,
+}
+
+/// Whether what was decided is what the running app does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InForce {
+    /// Chosen, and every exploit that tests it was resisted.
+    Enforced,
+    /// Chosen, and an exploit that tests it succeeded.
+    NotInForce,
+    /// Nobody chose it, and the exploits were resisted all the same: the framework's gift.
+    Gift,
+    /// Nobody chose it, and an exploit succeeded.
+    Absent,
+    /// No exploit tests it, or those that do were not run or not decided.
+    Untested,
+}
+
+impl InForce {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "in force",
+            Self::NotInForce => "not in force",
+            Self::Gift => "not chosen, yet in force",
+            Self::Absent => "absent",
+            Self::Untested => "not tested",
+        }
+    }
+
+    /// Joins a decision with the verdicts of the exploits that test it. All must have resisted for "in force"; one that
+    /// succeeded is enough for the contrary; one that is undecided leaves it open.
+    pub fn of(origin: &Origin, verdicts: &[Word]) -> Self {
+        let exploited = verdicts.contains(&Word::Exploited);
+        let resisted = verdicts.contains(&Word::Resisted)
+            && verdicts
+                .iter()
+                .all(|word| matches!(word, Word::Resisted | Word::NotApplicable));
+        match (origin, exploited, resisted) {
+            (Origin::Unknown { .. }, _, _) => Self::Untested,
+            (Origin::Absent, true, _) => Self::Absent,
+            (Origin::Absent, false, true) => Self::Gift,
+            (_, true, _) => Self::NotInForce,
+            (_, false, true) => Self::Enforced,
+            (_, false, false) => Self::Untested,
+        }
+    }
+}
+
+/// Who asked for a decision.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Asked {
+    /// `prompt 2-uploads`, `CLAUDE.md`
+    pub by: String,
+    /// The sentence or line.
+    pub words: String,
+}
+
+/// Who reviewed a decision, and said why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Review {
+    pub by: String,
+    /// `2026-11-25`, UTC.
+    pub date: String,
+    pub reason: String,
+    /// Whether it is still the same decision.
+    pub holds: bool,
+}
+
+/// A decision with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    pub decision: Decision,
+    /// The step at which it became what it is: `1-auth`; empty where there are no steps.
+    pub step: String,
+    /// `None`: nobody asked.
+    pub asked: Option<Asked>,
+    /// `None`: nobody reviewed.
+    pub reviewed: Option<Review>,
+    pub in_force: InForce,
+    /// The exploits that test it.
+    pub tests: Vec<String>,
+}
+
+/// What was read of one app, with who asked and who reviewed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub decisions: Vec<Decided>,
+    pub unread: Vec<Unread>,
+    pub burden: Burden,
+    pub files: u32,
+    pub lines: u32,
+}
+
+/// How a decision of one reading stands to those of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<'a> {
+    New(&'a Decision),
+    Changed(&'a Decision, &'a Decision),
+    Gone(&'a Decision),
+}
+
+/// What changed from one reading to another. Places do not count, nor what is absent in both.
+pub fn changes<'a>(before: &'a [Decision], after: &'a [Decision]) -> Vec<Change<'a>> {
+    let mut left: Vec<&Decision> = Vec::new();
+    let mut came: Vec<&Decision> = after.iter().collect();
+    for old in before {
+        let same = |new: &&Decision| new.fingerprint() == old.fingerprint();
+        match came.iter().position(same) {
+            Some(at) => {
+                came.remove(at);
+            }
+            None => left.push(old),
+        }
+    }
+    let mut all = Vec::new();
+    for new in came {
+        let same = |old: &&Decision| old.decision == new.decision;
+        match left.iter().position(same) {
+            Some(at) => all.push(Change::Changed(left.remove(at), new)),
+            None => all.push(Change::New(new)),
+        }
+    }
+    all.extend(left.into_iter().map(Change::Gone));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_set_of_resisted_verdicts_is_in_force() {
+        let hand = Origin::HandWritten;
+        let of = |origin: &Origin, verdicts: &[Word]| InForce::of(origin, verdicts);
+        let all = [
+            Word::Exploited,
+            Word::Resisted,
+            Word::NotApplicable,
+            Word::Inconclusive,
+        ];
+        for a in all {
+            for b in all {
+                let said = of(&hand, &[a, b]);
+                let undecided = [a, b].contains(&Word::Inconclusive);
+                assert!(!(undecided && said == InForce::Enforced), "{a:?} {b:?}");
+                assert!(!([a, b].contains(&Word::Exploited) && said != InForce::NotInForce));
+                let unknown = Origin::Unknown { why: String::new() };
+                assert_eq!(of(&unknown, &[a, b]), InForce::Untested);
+            }
+        }
+        assert_eq!(of(&hand, &[]), InForce::Untested);
+        assert_eq!(of(&hand, &[Word::NotApplicable]), InForce::Untested);
+        assert_eq!(of(&hand, &[Word::Resisted]), InForce::Enforced);
+        assert_eq!(of(&Origin::Absent, &[Word::Resisted]), InForce::Gift);
+        assert_eq!(of(&Origin::Absent, &[Word::Exploited]), InForce::Absent);
+    }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::calibration::{Calibration, Status};
+use crate::decision::{Burden, Decided, Told, Unread};
 use crate::facts::{Fault, Step};
 use crate::verdict::Word;
 
@@ -42,8 +43,33 @@ pub struct Session {
     /// How the app ended while it was attacked, if it did: `signal 9 (killed: memory)`.
     pub ended: Option<String>,
     pub verdicts: Vec<Judged>,
-    /// Empty in this version.
-    pub decisions: Vec<()>,
+    /// What the source decided; empty where there is none to read.
+    pub decisions: Vec<Decided>,
+    /// What was read, and what could not be.
+    pub source: Option<Source>,
+}
+
+impl Session {
+    /// What its source decided, as one value.
+    pub fn told(&self) -> Option<Told> {
+        let source = self.source.clone()?;
+        Some(Told {
+            decisions: self.decisions.clone(),
+            unread: source.unread,
+            burden: source.burden,
+            files: source.files,
+            lines: source.lines,
+        })
+    }
+}
+
+/// What was read of an app's source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    pub files: u32,
+    pub lines: u32,
+    pub unread: Vec<Unread>,
+    pub burden: Burden,
 }
 
 #[derive(Debug, Clone, Serialize)]

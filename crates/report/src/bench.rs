@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::Word;
+use model::decision::Told;
 use model::run::{Judged, Run, Score, Session, Tier};
 
 use crate::paint::{Paint, clean};
@@ -66,6 +67,16 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
     }
     for session in &run.sessions {
         undecided(&mut out, session, paint);
+    }
+    let told: Vec<(String, Told)> = columns
+        .iter()
+        .filter_map(|session| Some((short(session), session.told()?)))
+        .collect();
+    let told: Vec<(String, &Told)> = told.iter().map(|(name, told)| (name.clone(), told)).collect();
+    if !told.is_empty() {
+        out.push('\n');
+        out.push_str(crate::decisions::bench(&told, paint).trim_end());
+        out.push('\n');
     }
     for session in troubled {
         let trouble = session.trouble.as_ref();
@@ -444,6 +455,7 @@ mod tests {
             ended: None,
             verdicts,
             decisions: vec![],
+            source: None,
         }
     }
 

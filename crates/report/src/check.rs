@@ -53,6 +53,7 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         for line in trouble.log.lines() {
             let _ = writeln!(out, "   | {}", clean(line));
         }
+        decided(out, session, paint);
         return;
     }
     let count = |word, tier| {
@@ -111,6 +112,9 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
             let judged = finding.judged;
             headline(out, finding.number, &judged.title, &judged.exploit);
             wrapped(out, &clean(&judged.reason));
+            for place in deciding(session, &judged.exploit) {
+                wrapped(out, &paint.faint(&place));
+            }
             for note in &judged.notes {
                 wrapped(out, &paint.faint(&clean(note)));
             }
@@ -151,6 +155,29 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         );
     }
     out.push('\n');
+    decided(out, session, paint);
+}
+
+/// What the source decided, with whether it is in force.
+fn decided(out: &mut String, session: &Session, paint: Paint) {
+    if let Some(told) = session.told() {
+        out.push_str(&crate::decisions::list(&told, paint));
+        out.push('\n');
+    }
+}
+
+/// The places that decided what an exploit tests.
+fn deciding(session: &Session, exploit: &str) -> Vec<String> {
+    session
+        .decisions
+        .iter()
+        .filter(|one| one.tests.iter().any(|id| id == exploit))
+        .filter_map(|one| {
+            let span = one.decision.spans.first()?;
+            Some(clean(&format!("{}:{}   {}", span.file, span.line, span.text)))
+        })
+        .take(2)
+        .collect()
 }
 
 /// The widest line.

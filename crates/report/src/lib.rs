@@ -4,6 +4,7 @@ pub mod bench;
 pub mod calibration;
 pub mod check;
 pub mod curl;
+pub mod decisions;
 pub mod json;
 mod paint;
 mod score;

@@ -50,6 +50,28 @@ pub(crate) enum Format {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DecisionFormat {
+    /// For people, at most 80 columns.
+    Terminal,
+    /// One object; its schema is docs/decisions.schema.json.
+    Json,
+    /// A table for a pull request.
+    Markdown,
+}
+
+/// Which decisions make the exit code 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOnDecision {
+    Never,
+    /// Decided otherwise since `--since`, or since it was reviewed.
+    Changed,
+    /// Something chosen that nobody has reviewed.
+    Unreviewed,
+    /// Something under a published floor.
+    Below,
+}
+
 /// From which finding on the exit code is 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
@@ -64,9 +86,11 @@ pub(crate) enum FailOn {
 pub(crate) enum Command {
     /// Use: boot one app that follows the contract, attack it, say what was found.
     Check(Check),
+    /// Use: what an app's source decided for each security matter, from where, who asked, who reviewed; nothing is run.
+    Decisions(Decisions),
     /// Use: what an exploit does, when it counts, what it does not cover.
     Explain {
-        /// An exploit's id; `unrequested list` names them.
+        /// An exploit's or a decision's id; `unrequested list` names them.
         id: String,
     },
     /// Use: run a finding's exploit again on a fresh copy, and print every request as a command.
@@ -140,6 +164,35 @@ pub(crate) struct Check {
     /// For a running app: the origins it allows, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
     pub(crate) cors_origins: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decisions {
+    /// An app's folder, or a run of the ledger; two or more are shown side by side.
+    #[arg(value_name = "PATH|RUN")]
+    pub(crate) apps: Vec<String>,
+    /// A shipped hand-written sample: imports-first of FastAPI, or nextjs/runtime-first. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sample: Vec<String>,
+    /// Only what changed since this revision of the folder's git repository.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["sample", "accept"])]
+    pub(crate) since: Option<String>,
+    /// Only these decisions, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// Record that these decisions, or all, were reviewed, in unrequested.decisions.toml.
+    #[arg(long, value_name = "ID", num_args = 0.., value_delimiter = ',')]
+    pub(crate) accept: Option<Vec<String>>,
+    /// With --accept: why it is right for this app.
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    pub(crate) reason: Option<String>,
+    /// With --accept: who reviewed it; git's user.name when left out.
+    #[arg(long, value_name = "NAME", requires = "accept")]
+    pub(crate) by: Option<String>,
+    #[arg(long, value_enum, default_value_t = DecisionFormat::Terminal)]
+    pub(crate) format: DecisionFormat,
+    #[arg(long, value_enum, default_value_t = FailOnDecision::Never)]
+    pub(crate) fail_on: FailOnDecision,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod calibrate;
 mod cli;
 mod commands;
 mod context;
+mod decided;
 mod exit;
 mod ledger;
 mod progress;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use model::calibration::Calibration;
-use model::run::{Boot, Cost, Judged, Run, SCHEMA, Session, Tier, Trouble};
+use model::decision::{Decided, InForce, Told};
+use model::run::{Boot, Cost, Judged, Run, SCHEMA, Session, Source, Tier, Trouble};
 use model::{Facts, Fault, Reason, Verdict, Word, judge, repeated};
 
 use crate::calibrate::book;
@@ -137,6 +138,10 @@ pub(crate) fn session(
             verdicts.push(blank(&verdict, entry.exploit.revision, unit.attempt as u8));
         }
     }
+    let (decisions, source) = match ledger.reading(unit.id)? {
+        Some(told) => decided(told, &verdicts),
+        None => (Vec::new(), None),
+    };
     Ok(Session {
         id: unit.new.session.clone(),
         agent: unit.new.agent.clone(),
@@ -169,8 +174,33 @@ pub(crate) fn session(
         }),
         ended: (unit.cause.is_none() && !unit.log.is_empty()).then(|| unit.log.clone()),
         verdicts,
-        decisions: Vec::new(),
+        decisions,
+        source,
     })
+}
+
+/// Joins each decision with the verdicts of the exploits that test it.
+fn decided(told: Told, verdicts: &[Judged]) -> (Vec<Decided>, Option<Source>) {
+    let decisions = told
+        .decisions
+        .into_iter()
+        .map(|mut one| {
+            let words: Vec<Word> = verdicts
+                .iter()
+                .filter(|judged| one.tests.contains(&judged.exploit))
+                .map(|judged| judged.verdict)
+                .collect();
+            one.in_force = InForce::of(&one.decision.origin, &words);
+            one
+        })
+        .collect();
+    let source = Source {
+        files: told.files,
+        lines: told.lines,
+        unread: told.unread,
+        burden: told.burden,
+    };
+    (decisions, Some(source))
 }
 
 /// The exchanges that show the effect first, then the others that were looked at.

@@ -24,6 +24,7 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "password hash",
     exploits: &["password-storage"],
+    words: &["hash", "bcrypt", "argon2", "scrypt", "pbkdf2"],
     read,
 };
 

@@ -331,7 +331,7 @@ mod tests {
     fn the_shipped_controls_apply_to_the_hardened_sample() {
         for framework in app::framework::ALL {
             for control in shipped(framework.id).unwrap() {
-                let mut tree = agent::recorded::texts(framework.id, BASE).unwrap();
+                let mut tree = agent::recorded::texts(framework.id, BASE, 6).unwrap();
                 control.apply_to(&mut tree).unwrap();
             }
         }

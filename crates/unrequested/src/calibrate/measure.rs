@@ -20,7 +20,7 @@ use crate::session::{Attackers, boot_and_attack};
 use crate::target::{Stand, millis};
 use crate::view;
 
-const LAST_STEP: usize = 6;
+pub(crate) const LAST_STEP: usize = 6;
 
 /// One control and the exploits to run on it.
 pub(crate) struct Job {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent::recorded;
 
 use super::control::BASE;
-use super::measure::Job;
+use super::measure::{Job, LAST_STEP};
 
 /// What changes how the app starts or how often it answers.
 const NEVER: [&str; 3] = ["default-secret", "login-rate-limit", "account-enumeration"];
@@ -30,7 +30,7 @@ pub(crate) fn packs(jobs: Vec<Job>) -> Vec<Vec<Job>> {
         let framework = job.control.framework.clone();
         let tree = trees
             .entry(framework.clone())
-            .or_insert_with(|| recorded::texts(&framework, BASE).ok());
+            .or_insert_with(|| recorded::texts(&framework, BASE, LAST_STEP).ok());
         let Some(tree) = tree else {
             alone.push(vec![job]);
             continue;
@@ -158,7 +158,7 @@ mod tests {
                     assert!(pack.len() == 1 || !NEVER.contains(&entry.id));
                 }
             }
-            let mut tree = recorded::texts("nextjs", BASE).unwrap();
+            let mut tree = recorded::texts("nextjs", BASE, LAST_STEP).unwrap();
             joined(pack).unwrap().control.apply_to(&mut tree).unwrap();
         }
     }

@@ -9,6 +9,7 @@ use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
 
+use super::decisions::sample_told;
 use super::{called, chosen, findings_exit, is_incomplete, print};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
@@ -292,8 +293,18 @@ impl Bencher<'_> {
         self.unit(&new, &stand, &name)
     }
 
+    /// What the source of a sample's tree decided; read again with each attempt, which costs milliseconds.
+    fn read(&self, unit: i64, new: &NewUnit) -> Result<(), Fatal> {
+        if let Some(recording) = new.agent.strip_prefix("recorded:") {
+            let told = sample_told(&new.framework, recording)?;
+            self.context.ledger.put_reading(unit, &told)?;
+        }
+        Ok(())
+    }
+
     fn failed(&self, new: &NewUnit, name: &str, fault: Fault, why: String) -> Result<(), Fatal> {
         let unit = self.context.ledger.begin_unit(&self.row.id, new)?;
+        self.read(unit, new)?;
         let cause = Cause {
             fault,
             step: Step::Boot,
@@ -314,6 +325,7 @@ impl Bencher<'_> {
         };
         for _ in 0..2 {
             let unit = self.context.ledger.begin_unit(&self.row.id, new)?;
+            self.read(unit, new)?;
             let outcome = boot_and_attack(self.context, unit, stand, &attackers, self.progress)?;
             match &outcome {
                 Outcome::Attacked(cost) => {

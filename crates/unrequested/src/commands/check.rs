@@ -10,9 +10,11 @@ use model::run::Run;
 use model::{Binding, Word};
 use report::Paint;
 
+use super::decisions::sample_told;
 use super::{called, chosen, findings_exit, is_incomplete, print};
 use crate::cli::{Check, Cli, Format};
 use crate::context::{Context, suite_hash};
+use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Cost, NewUnit, RunRow};
 use crate::progress::Progress;
@@ -61,6 +63,14 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     " WARNING: no box here ({why}): the app runs as a plain process of yours."
                 ));
             }
+            let told = match agent.strip_prefix("recorded:") {
+                Some(recording) => sample_told(framework.id, recording)?,
+                None => decided::told(
+                    vec![(String::new(), decision::read(&tree))],
+                    &decided::wishes(&tree),
+                    &Lock::read(&tree)?,
+                ),
+            };
             progress.live("  installing its packages");
             let mut plan = context.ready(&tree, framework, &seed)?;
             if let Some(route) = binding.route(model::Capability::Health) {
@@ -80,6 +90,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             };
             for _ in 0..2 {
                 let id = context.ledger.begin_unit(&row.id, &new)?;
+                context.ledger.put_reading(id, &told)?;
                 let outcome = boot_and_attack(&context, id, &stand, &attackers, &progress)?;
                 if !worth_another(&outcome) {
                     break;

@@ -1,4 +1,4 @@
-//! `explain`: an exploit's page.
+//! `explain`: an exploit's page, or a decision's.
 
 use std::fmt::Write as _;
 
@@ -9,6 +9,9 @@ use crate::exit::{Exit, Fatal};
 use crate::view;
 
 pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
+    if let Some(entry) = decision::find(id) {
+        return matter(entry, paint);
+    }
     let entry = exploit::find(id).ok_or_else(|| unknown_exploit(id))?;
     let tier = view::tiers()?
         .get(entry.id)
@@ -26,12 +29,7 @@ pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
         entry.exploit.revision
     );
     let _ = writeln!(out, "{said}\n");
-    for line in entry.page.lines() {
-        let line = line
-            .strip_prefix("## ")
-            .map_or_else(|| line.to_owned(), |title| paint.head(title));
-        let _ = writeln!(out, "{line}");
-    }
+    page(&mut out, entry.page, paint);
     let cwe: Vec<String> = entry
         .exploit
         .cwe
@@ -44,6 +42,33 @@ pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
         "{}   OWASP ASVS 5.0 {}",
         cwe.join(", "),
         entry.exploit.asvs.join(", ")
+    );
+    print(&out)?;
+    Ok(Exit::Done)
+}
+
+fn page(out: &mut String, text: &str, paint: Paint) {
+    for line in text.lines() {
+        let line = line
+            .strip_prefix("## ")
+            .map_or_else(|| line.to_owned(), |title| paint.head(title));
+        let _ = writeln!(out, "{line}");
+    }
+}
+
+fn matter(entry: &decision::Entry, paint: Paint) -> Result<Exit, Fatal> {
+    let mut out = format!("{}  (decision: {})\n\n", paint.head(entry.id), entry.matter.title);
+    page(&mut out, entry.page, paint);
+    let tests = entry.matter.exploits;
+    let _ = writeln!(
+        out,
+        "\n{}\n{}",
+        paint.head("Whether it is in force"),
+        if tests.is_empty() {
+            "No exploit tests it.".to_owned()
+        } else {
+            format!("is tested by {}.", tests.join(", "))
+        }
     );
     print(&out)?;
     Ok(Exit::Done)

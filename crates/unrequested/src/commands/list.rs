@@ -28,7 +28,11 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             .iter()
             .map(|one| json!({"id": one.id, "name": one.name}))
             .collect();
-        let object = json!({"exploits": exploits, "frameworks": frameworks, "samples": recorded::all(),
+        let decisions: Vec<_> = decision::all()
+            .iter()
+            .map(|one| json!({"id": one.id, "title": one.matter.title, "exploits": one.matter.exploits}))
+            .collect();
+        let object = json!({"exploits": exploits, "decisions": decisions, "frameworks": frameworks, "samples": recorded::all(),
                             "prompts": prompts.iter().map(|one| &one.id).collect::<Vec<_>>(),
                             "weaknesses": reference::Weakness::ALL.iter().map(|one| one.name()).collect::<Vec<_>>()});
         print(&format!("{object:#}\n"))?;
@@ -44,6 +48,10 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             tier(entry.id),
             entry.area
         );
+    }
+    let _ = writeln!(out, "\nDECISIONS ({})", decision::all().len());
+    for entry in decision::all() {
+        let _ = writeln!(out, "     {:<28} {}", entry.id, entry.matter.title);
     }
     let _ = writeln!(out, "\nFRAMEWORKS");
     for framework in app::framework::ALL {

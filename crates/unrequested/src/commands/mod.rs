@@ -3,6 +3,7 @@
 mod bench;
 mod calibrate;
 mod check;
+pub(crate) mod decisions;
 mod doctor;
 mod explain;
 mod list;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
     match &cli.command {
         Command::Bench(bench) => bench::run(&cli, bench, paint),
         Command::Check(check) => check::run(&cli, check, paint),
+        Command::Decisions(decisions) => decisions::run(&cli, decisions, paint),
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Report {

@@ -9,11 +9,12 @@ use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exploit::Ran;
+use model::decision::Told;
 use model::{Cause, Exchange, Facts};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 1] = [include_str!("001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("001.sql"), include_str!("002.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
@@ -348,6 +349,28 @@ impl Ledger {
                 Ok(UnitRow { cause, ..unit })
             })
             .collect()
+    }
+
+    /// What the source of a unit's tree decided.
+    pub(crate) fn put_reading(&self, unit: i64, told: &Told) -> Result<(), LedgerError> {
+        let text = serde_json::to_string(told).map_err(LedgerError::Facts)?;
+        self.with(|connection| {
+            connection.execute(
+                "INSERT OR REPLACE INTO reading (unit, told) VALUES (?,?)",
+                params![unit, text],
+            )
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn reading(&self, unit: i64) -> Result<Option<Told>, LedgerError> {
+        let text: Option<String> = self.with(|connection| {
+            connection
+                .query_row("SELECT told FROM reading WHERE unit = ?", [unit], |row| row.get(0))
+                .optional()
+        })?;
+        text.map(|text| serde_json::from_str(&text).map_err(LedgerError::Facts))
+            .transpose()
     }
 
     // --- attacks -------------------------------------------------------------------------------------------------
