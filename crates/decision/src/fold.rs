@@ -71,7 +71,7 @@ impl Value {
 }
 
 /// Calls that give back what they are given, for what is read here.
-const SAME: [&str; 26] = [
+pub(crate) const SAME: [&str; 26] = [
     "encode", "decode", "strip", "trim", "to_string", "to_owned", "into", "clone", "as_bytes",
     "as_str", "as_ref", "unwrap", "expect", "toString", "lower", "upper", "toLowerCase",
     "into_bytes", "to_vec", "rstrip", "lstrip", "ok", "to_lowercase", "parse", "get_secret_value",
@@ -142,6 +142,12 @@ impl Project {
     }
 
     fn fold_name(&self, at: At, depth: u32) -> Value {
+        // What a name was given comes before what it stands for: `env.X ?? 'y'` has a default.
+        if let Some(value) = self.fold_bound(at, depth)
+            && value != Value::Unknown
+        {
+            return value;
+        }
         match self.resolve(at) {
             Thing::Value(value) if value != at => self.fold_in(value, depth),
             Thing::Outside(name) => match name.strip_prefix("process.env.") {
@@ -149,9 +155,9 @@ impl Project {
                     name: name.to_owned(),
                     default: None,
                 },
-                _ => self.fold_bound(at, depth).unwrap_or(Value::Unknown),
+                _ => Value::Unknown,
             },
-            _ => self.fold_bound(at, depth).unwrap_or(Value::Unknown),
+            _ => Value::Unknown,
         }
     }
 

@@ -142,6 +142,9 @@ impl Index {
                         });
                         if from != NONE {
                             self.edges.entry(at.with(from)).or_default().push(at);
+                        } else if !is_bound(tree, id) {
+                            // Handed over where it stands: `createServer((request, response) => …)`.
+                            self.edges.entry(at.with(tree.root)).or_default().push(at);
                         }
                     }
                     _ => {}
@@ -357,6 +360,16 @@ impl Index {
         }
         found
     }
+}
+
+/// Whether others can only reach a function or class by its name.
+fn is_bound(tree: &crate::tree::Tree, id: Id) -> bool {
+    let named = !tree.name_of(id).is_empty();
+    let assigned = tree.parent(id).is_some_and(|parent| match tree.kind(parent) {
+        Kind::Assign { target, value } => value == id && tree.kind(target) == Kind::Name,
+        _ => false,
+    });
+    named || assigned
 }
 
 /// Files that Next.js runs by their place.

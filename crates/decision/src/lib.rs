@@ -70,12 +70,12 @@ fn of(sources: Sources) -> Reading {
     let files = sources.trees.len() as u32;
     let lines = sources.trees.iter().map(tree::Tree::line_count).sum();
     let index = Index::new(Project::new(sources));
-    let decisions = matter::read(&index);
+    let (decisions, hand_written) = matter::read(&index);
     let manifests = &index.project.manifests;
     let burden = Burden {
         direct: manifests.direct(),
         transitive: manifests.transitive(),
-        hand_written: matter::hand_written(&decisions),
+        hand_written,
     };
     Reading {
         decisions,

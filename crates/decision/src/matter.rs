@@ -34,6 +34,20 @@ pub struct Matter {
     read: fn(&Index) -> Outcome,
 }
 
+impl Matter {
+    /// The choices that this matter's reader sees.
+    pub(crate) fn choices(&self, index: &Index) -> Vec<String> {
+        match (self.read)(index) {
+            Outcome::Found(all) => all.into_iter().map(|one| one.choice).collect(),
+            Outcome::Nothing | Outcome::NoPlace | Outcome::Unclear(_) => Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_found(&self, index: &Index) -> bool {
+        !self.choices(index).is_empty()
+    }
+}
+
 /// What a matter's reader saw.
 pub(crate) enum Outcome {
     Found(Vec<Found>),
@@ -55,8 +69,10 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     FOUND.iter().find(|entry| entry.id == id)
 }
 
-pub(crate) fn read(index: &Index) -> Vec<Decision> {
+/// All decisions, and how many lines of the app's own do them by hand.
+pub(crate) fn read(index: &Index) -> (Vec<Decision>, u32) {
     let mut all = Vec::new();
+    let mut own = BTreeSet::new();
     for entry in &FOUND {
         let nothing = |origin| Decision {
             decision: entry.id.to_owned(),
@@ -71,6 +87,7 @@ pub(crate) fn read(index: &Index) -> Vec<Decision> {
         };
         match (entry.matter.read)(index) {
             Outcome::Found(found) if !found.is_empty() => {
+                own.extend(found.iter().flat_map(|one| one.own.iter().cloned()));
                 all.extend(found.into_iter().map(|one| one.decision(entry.id)));
             }
             Outcome::NoPlace => {}
@@ -78,7 +95,7 @@ pub(crate) fn read(index: &Index) -> Vec<Decision> {
             Outcome::Found(_) | Outcome::Nothing => all.push(nothing(absent(index))),
         }
     }
-    all
+    (all, lines(&own))
 }
 
 /// Absent, unless something that could decide it was not read.
@@ -98,16 +115,18 @@ fn absent(index: &Index) -> Origin {
     }
 }
 
-/// Lines of the app's own that do a security matter by hand, each counted once.
-pub(crate) fn hand_written(decisions: &[Decision]) -> u32 {
-    let mut lines: BTreeSet<(&str, u32)> = BTreeSet::new();
-    for decision in decisions.iter().filter(|one| one.lines > 0) {
-        if let Some(span) = decision.spans.first() {
-            let end = span.line + decision.lines;
-            lines.extend((span.line..end).map(|line| (span.file.as_str(), line)));
-        }
-    }
-    lines.len() as u32
+fn stretch(index: &Index, at: At) -> (String, u32, u32) {
+    let span = index.project.span(at);
+    (span.file, span.line, span.end_line)
+}
+
+/// How many lines these stretches are, each counted once.
+fn lines(own: &BTreeSet<(String, u32, u32)>) -> u32 {
+    let each: BTreeSet<(&str, u32)> = own
+        .iter()
+        .flat_map(|(file, from, to)| (*from..=*to).map(move |line| (file.as_str(), line)))
+        .collect();
+    each.len() as u32
 }
 
 /// One finding of a matter, as it grows.
@@ -119,13 +138,22 @@ pub(crate) struct Found {
     pub(crate) below: Option<String>,
     pub(crate) confidence: Confidence,
     pub(crate) spans: Vec<Span>,
-    pub(crate) lines: u32,
+    /// Stretches of the app's own code that do it: file, first and last line.
+    pub(crate) own: BTreeSet<(String, u32, u32)>,
     pub(crate) notes: Vec<String>,
 }
 
 impl Found {
     /// `choice` was made at `at`.
     pub(crate) fn new(index: &Index, choice: impl Into<String>, origin: Origin, at: At) -> Self {
+        // What is put together from the runtime's parts is the app's own to review.
+        let around = index.owner(at);
+        let own = match &origin {
+            Origin::Runtime { .. } if around.id != index.project.tree(at).root => {
+                BTreeSet::from([stretch(index, around)])
+            }
+            _ => BTreeSet::new(),
+        };
         Self {
             choice: choice.into(),
             origin,
@@ -133,7 +161,7 @@ impl Found {
             below: None,
             confidence: Confidence::High,
             spans: vec![index.project.span(at)],
-            lines: 0,
+            own,
             notes: Vec::new(),
         }
     }
@@ -173,12 +201,9 @@ impl Found {
         self
     }
 
-    /// The lines from the first place's beginning to the end of `at`, which are done by hand.
+    /// A function or class of the app that does it by hand.
     pub(crate) fn by_hand(mut self, index: &Index, function: At) -> Self {
-        let span = index.project.span(function);
-        self.lines = span.end_line + 1 - span.line;
-        self.spans.retain(|one| *one != span);
-        self.spans.insert(0, span);
+        self.own.insert(stretch(index, function));
         self
     }
 
@@ -192,7 +217,7 @@ impl Found {
             below: self.below,
             confidence: self.confidence,
             spans: self.spans,
-            lines: self.lines,
+            lines: lines(&self.own),
             notes: self.notes,
         }
     }
@@ -304,6 +329,88 @@ impl Index {
             }
         }
         all
+    }
+
+    /// The same, with what the constants are that these functions name.
+    pub(crate) fn nodes_with_values(&self, functions: &[At]) -> Vec<At> {
+        let project = &self.project;
+        let mut all = self.nodes_of(functions);
+        let mut seen: BTreeSet<At> = all.iter().copied().collect();
+        let mut next = 0;
+        while let Some(at) = all.get(next).copied() {
+            next += 1;
+            if !matches!(project.kind(at), Kind::Name | Kind::Member { .. }) {
+                continue;
+            }
+            let Some(value) = project.definition(at) else {
+                continue;
+            };
+            if self.owner(value).id != project.tree(value).root || seen.contains(&value) {
+                continue;
+            }
+            for inner in project.inside(value) {
+                if seen.insert(inner) {
+                    all.push(inner);
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether a constant's value is named by code that runs; anything else is used where it stands.
+    pub(crate) fn is_used(&self, at: At) -> bool {
+        let project = &self.project;
+        if !self.is_live(at) {
+            return false;
+        }
+        let tree = project.tree(at);
+        if self.owner(at).id != tree.root {
+            return true;
+        }
+        let bound = tree.upwards(at.id).find_map(|id| match tree.kind(id) {
+            Kind::Assign { target, value } if tree.kind(target) == Kind::Name => {
+                Some((tree.text(target).to_owned(), at.with(value)))
+            }
+            _ => None,
+        });
+        let Some((name, value)) = bound else {
+            return true;
+        };
+        self.names_called(&name).into_iter().any(|other| {
+            !project.inside(value).contains(&other)
+                && project.definition(other) == Some(value)
+                && self.is_live(other)
+        })
+    }
+
+    /// All nodes that are this name, or a member of this name.
+    fn names_called(&self, name: &str) -> Vec<At> {
+        let mut found = Vec::new();
+        for (number, tree) in self.project.trees.iter().enumerate() {
+            if !tree.text.contains(name) {
+                continue;
+            }
+            for id in 0..tree.nodes.len() as u32 {
+                let at = At {
+                    tree: number as u32,
+                    id,
+                };
+                match tree.kind(id) {
+                    Kind::Name if tree.text(id) == name => {
+                        let parent = tree.parent(id).map(|parent| (parent, tree.kind(parent)));
+                        match parent {
+                            Some((_, Kind::Assign { target, .. })) if target == id => {}
+                            Some((parent, Kind::Member { name, .. })) if name == id => {
+                                found.push(at.with(parent));
+                            }
+                            _ => found.push(at),
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
     }
 
     /// Names and members of these functions that stand for something outside, with their whole names.

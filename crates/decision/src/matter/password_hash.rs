@@ -89,7 +89,15 @@ fn read(index: &Index) -> Outcome {
         .filter(|one| one.is_sure())
         .map(|one| one.choice.clone())
         .collect();
-    all.retain(|one| one.is_sure() || !sure.contains(&one.choice));
+    let (checks, mut all): (Vec<Found>, Vec<Found>) = all
+        .into_iter()
+        .partition(|one| !one.is_sure() && sure.contains(&one.choice));
+    for check in checks {
+        if let Some(known) = all.iter_mut().find(|one| one.choice == check.choice) {
+            known.spans.extend(check.spans);
+            known.own.extend(check.own);
+        }
+    }
     if all.is_empty() {
         plain_digests(index, &mut all);
     }
@@ -117,7 +125,10 @@ fn add(all: &mut Vec<Found>, found: Found) {
             == (&found.choice, &found.origin, &found.parameters)
     };
     match all.iter_mut().find(same) {
-        Some(known) => known.spans.extend(found.spans),
+        Some(known) => {
+            known.spans.extend(found.spans);
+            known.own.extend(found.own);
+        }
         None => all.push(found),
     }
 }
