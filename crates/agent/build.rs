@@ -54,6 +54,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         if name == "__pycache__"
             || name == ".venv"
             || name == "node_modules"
+            || name == "target"
             || path.extension().is_some_and(|end| end == "pyc")
         {
             continue;

@@ -9,11 +9,12 @@ use serde::Deserialize;
 
 const STUDY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../study");
 
-const LOCKS: [&str; 4] = [
+const LOCKS: [&str; 5] = [
     "package-lock.json",
     "pnpm-lock.yaml",
     "yarn.lock",
     "uv.lock",
+    "Cargo.lock",
 ];
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ mod build;
 pub mod framework;
 mod install;
 mod literals;
+mod packages;
 mod tree;
 
 pub use boot::{Boot, BootError, Plan, Running, Settings};

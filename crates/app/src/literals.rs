@@ -5,8 +5,8 @@ use std::path::Path;
 
 const MOST: usize = 400;
 const LARGEST_FILE: u64 = 512 * 1024;
-const ENDS: [&str; 9] = [
-    "py", "js", "ts", "mjs", "cjs", "tsx", "toml", "env", "example",
+const ENDS: [&str; 10] = [
+    "py", "js", "ts", "mjs", "cjs", "tsx", "rs", "toml", "env", "example",
 ];
 
 /// Literals of 4 to 128 characters without white space, those near the word `secret` or `key` first.

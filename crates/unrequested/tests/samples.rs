@@ -20,9 +20,9 @@ fn the_samples_are_judged_as_was_written_down() {
     // The default study has the two frameworks of the seed; here are the others.
     let study = dir.join("others.toml");
     let text = fs::read_to_string(format!("{STUDY}/frameworks.toml")).unwrap();
-    let all = r#"["fastapi", "flask", "express", "nextjs"]"#;
+    let all = r#"["fastapi", "flask", "express", "nextjs", "axum"]"#;
     assert!(text.contains(all));
-    fs::write(&study, text.replace(all, r#"["flask", "express"]"#)).unwrap();
+    fs::write(&study, text.replace(all, r#"["flask", "express", "axum"]"#)).unwrap();
     judged.extend(self::judged(&dir, &[study.to_str().unwrap()]));
     let mut samples = agent::recorded::all();
     samples.retain(|sample| !judged.remove(sample));

@@ -1,12 +1,13 @@
 //! axum on tokio.
 //!
-//! Recognised by the direct dependency `axum` of a package (not a workspace) with a `Cargo.lock`. Its crates are vendored
-//! and compiled once per lock file; the app is built with `cargo build --release` and started by its own `start.sh`;
-//! without one, by the first program in `target/release`.
+//! Recognised by the direct dependency `axum` of a package, or of a member of a workspace. Its crates are vendored and
+//! compiled once per `Cargo.lock`; the app is built with `cargo build --release` and started by its own `start.sh`;
+//! without one, by its program, if there is one only.
 
 use std::path::Path;
 
 use super::{Build, Framework, Language};
+use crate::packages::{Package, packages};
 
 pub(super) static AXUM: Framework = Framework {
     id: "axum",
@@ -30,8 +31,13 @@ pub(super) static AXUM: Framework = Framework {
 };
 
 fn start(tree: &Path) -> Option<Vec<String>> {
-    let text = std::fs::read_to_string(tree.join("Cargo.toml")).ok()?;
-    let manifest: toml::Table = text.parse().ok()?;
-    let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
-    Some(vec![format!("target/release/{name}")])
+    let programs: Vec<String> = packages(tree)
+        .iter()
+        .filter(|package| package.dependencies().any(|name| name == AXUM.dependency))
+        .flat_map(Package::programs)
+        .collect();
+    match programs.as_slice() {
+        [one] => Some(vec![format!("target/release/{one}")]),
+        _ => None,
+    }
 }

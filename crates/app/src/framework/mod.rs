@@ -8,6 +8,8 @@ mod nextjs;
 
 use std::path::{Path, PathBuf};
 
+use crate::packages::{Package, packages};
+
 /// How apps of one framework are recognised, installed and started. Mostly data.
 #[derive(Debug)]
 pub struct Framework {
@@ -101,14 +103,11 @@ pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
                 Some(list.keys().map(|name| name.to_ascii_lowercase()).collect())
             })
             .unwrap_or_default(),
-        Language::Rust => std::fs::read_to_string(tree.join("Cargo.toml"))
-            .ok()
-            .and_then(|text| text.parse::<toml::Table>().ok())
-            .and_then(|manifest| {
-                let list = manifest.get("dependencies")?.as_table()?;
-                Some(list.keys().map(|name| name.to_ascii_lowercase()).collect())
-            })
-            .unwrap_or_default(),
+        Language::Rust => packages(tree)
+            .iter()
+            .flat_map(Package::dependencies)
+            .map(str::to_ascii_lowercase)
+            .collect(),
     }
 }
 
@@ -195,6 +194,38 @@ mod tests {
         assert!(recognise(&folder).is_none());
         std::fs::write(&manifest, r#"{"dependencies":{"next":"14"}}"#).unwrap();
         assert_eq!(recognise(&folder).map(|found| found.id), Some("nextjs"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_workspace_is_recognised_by_its_members() {
+        let folder =
+            std::env::temp_dir().join(format!("unrequested-members-{}", std::process::id()));
+        let write = |path: &str, text: &str| {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"crates/*\"]\nexclude = [\"crates/old\"]\n",
+        );
+        write(
+            "crates/old/Cargo.toml",
+            "[package]\nname = \"old\"\n[dependencies]\naxum = \"0.7\"\n",
+        );
+        write("crates/store/Cargo.toml", "[package]\nname = \"store\"\n");
+        assert!(recognise(&folder).is_none());
+        let server = "[package]\nname = \"server\"\n[dependencies]\naxum.workspace = true\n";
+        write("crates/server/Cargo.toml", server);
+        let found = recognise(&folder).unwrap();
+        assert_eq!(found.id, "axum");
+        assert_eq!((found.start)(&folder), None, "no program");
+        write("crates/server/src/main.rs", "");
+        assert_eq!((found.start)(&folder).unwrap(), ["target/release/server"]);
+        let two = "[[bin]]\nname = \"one\"\n[[bin]]\nname = \"two\"\n";
+        write("crates/server/Cargo.toml", &format!("{server}{two}"));
+        assert_eq!((found.start)(&folder), None, "which of two?");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -199,6 +199,7 @@ pub(crate) fn command(arguments: &[&str], folder: &Path) -> Result<(), InstallEr
         "npm error code ERESOLVE",
         "npm error code EJSONPARSE",
         "npm error code EINVALIDPACKAGENAME",
+        "--locked was passed",
     ];
     if unsatisfiable.iter().any(|sign| words.contains(sign)) {
         return Err(InstallError::Unsatisfiable(words));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cell::{Level, Spec};
 
 use super::{InstallError, Installed, claim, command, environment, last_words};
+use crate::tree::source_files;
 
 /// What this machine has to build Rust with.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(900);
 /// A release build of an app's crates.
 const MEMORY: u64 = 4 << 30;
 const DISK: u64 = 8 << 30;
-/// Enough for cargo to take the crates for compiled.
+/// What each source file of the app is while its crates are compiled: a program, library or build script of nothing.
 const NOTHING: &str = "fn main() {}\n";
 
 impl Rust {
@@ -52,15 +53,22 @@ pub(super) fn install(
     level: Level,
     cache: &Path,
 ) -> Result<Installed, InstallError> {
-    let read = |name: &str| {
-        fs::read(tree.join(name)).map_err(|error| InstallError::Folder(tree.join(name), error))
-    };
-    let manifest = read("Cargo.toml")?;
-    let lock = read("Cargo.lock")?;
+    let lock = tree.join("Cargo.lock");
+    if !lock.is_file() {
+        return Err(InstallError::Unsatisfiable(
+            "there is no Cargo.lock".to_owned(),
+        ));
+    }
+    let sources = source_files(tree);
+    let manifests = sources.iter().filter(|path| path.ends_with("Cargo.toml"));
     let mut key = blake3::Hasher::new();
     key.update(format!("rust {}\n", tools.version).as_bytes());
-    key.update(&manifest);
-    key.update(&lock);
+    for path in manifests.chain([&lock]) {
+        let name = path.strip_prefix(tree).unwrap_or(path);
+        let bytes = fs::read(path).map_err(|error| InstallError::Folder(path.clone(), error))?;
+        key.update(format!("{} {}\n", name.display(), bytes.len()).as_bytes());
+        key.update(&bytes);
+    }
     let key = key.finalize().to_hex();
     let claim = claim(&cache.join("rust"), &key.as_str()[..24])?;
     let folder = claim.folder.clone();
@@ -75,13 +83,19 @@ pub(super) fn install(
     }
     let inside = folder.join("tree");
     let failed = |error| InstallError::Folder(inside.clone(), error);
-    fs::create_dir_all(inside.join("src")).map_err(failed)?;
-    fs::write(inside.join("Cargo.toml"), &manifest).map_err(failed)?;
-    fs::write(inside.join("Cargo.lock"), &lock).map_err(failed)?;
-    for name in ["main.rs", "lib.rs"] {
-        if name == "main.rs" || tree.join("src").join(name).is_file() {
-            let text = if name == "main.rs" { NOTHING } else { "" };
-            fs::write(inside.join("src").join(name), text).map_err(failed)?;
+    for path in &sources {
+        let copy = inside.join(path.strip_prefix(tree).unwrap_or(path));
+        let is_rust = path.extension().is_some_and(|end| end == "rs");
+        if !is_rust && !path.ends_with("Cargo.toml") && !path.ends_with("Cargo.lock") {
+            continue;
+        }
+        if let Some(parent) = copy.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        if is_rust {
+            fs::write(copy, NOTHING).map_err(failed)?;
+        } else {
+            fs::copy(path, copy).map_err(failed)?;
         }
     }
     let vendor = folder.join("vendor").display().to_string();

@@ -1,0 +1,43 @@
+use std::env;
+use std::path::PathBuf;
+
+/// Settings, read once from the environment.
+pub struct Settings {
+    pub port: u16,
+    pub database_path: PathBuf,
+    pub upload_dir: PathBuf,
+    pub jwt_secret: String,
+    pub token_hours: u64,
+    pub admin_email: String,
+    pub admin_password: String,
+}
+
+impl Settings {
+    pub fn read() -> Result<Self, String> {
+        Ok(Self {
+            port: optional("PORT", "8000")
+                .parse()
+                .map_err(|_| "PORT is no port")?,
+            database_path: optional("DATABASE_PATH", "app.db").into(),
+            upload_dir: optional("UPLOAD_DIR", "uploads").into(),
+            jwt_secret: required("JWT_SECRET")?,
+            token_hours: 24,
+            admin_email: optional("ADMIN_EMAIL", "").trim().to_lowercase(),
+            admin_password: optional("ADMIN_PASSWORD", ""),
+        })
+    }
+}
+
+fn optional(name: &str, otherwise: &str) -> String {
+    env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| otherwise.to_owned())
+}
+
+fn required(name: &str) -> Result<String, String> {
+    match optional(name, "") {
+        value if value.is_empty() => Err(format!("{name} is not set")),
+        value => Ok(value),
+    }
+}

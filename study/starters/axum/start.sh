@@ -1,0 +1,4 @@
+#!/bin/sh
+# The one start command.
+cd "$(dirname "$0")"
+exec ./target/release/app
