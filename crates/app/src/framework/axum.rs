@@ -33,5 +33,8 @@ fn start(tree: &Path) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(tree.join("Cargo.toml")).ok()?;
     let manifest: toml::Table = text.parse().ok()?;
     let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
-    Some(vec![format!("target/release/{name}")])
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    name.chars()
+        .all(plain)
+        .then(|| vec![format!("target/release/{name}")])
 }
