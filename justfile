@@ -6,6 +6,7 @@ ci:
 lint:
     cargo fmt --all --check
     rustfmt --check --edition 2024 crates/exploit/src/suite/*/*.rs
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --workspace --all-targets -- -D warnings
 
 # The tests, with the in-process calibration matrix.
@@ -32,6 +33,10 @@ calibrate-full:
 flake:
     cargo run --release -- calibrate --quick --repeat 20 --busy
     cargo run --release -- calibrate --repeat 5 --busy
+
+# Fuzzes what parses an app's words: just fuzz 60 reply token
+fuzz seconds="60" *targets:
+    .ci/fuzz {{seconds}} {{targets}}
 
 # Requests, wall time, and wall time over the app's own processor time, of the newest run.
 cost:

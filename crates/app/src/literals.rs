@@ -34,9 +34,13 @@ pub fn literals(tree: &Path) -> Vec<String> {
                 || path
                     .extension()
                     .is_some_and(|end| ENDS.iter().any(|known| end == *known)))
-                && path.metadata().is_ok_and(|meta| meta.len() <= LARGEST_FILE)
-                && let Ok(text) = fs::read_to_string(&path)
+                && path
+                    .metadata()
+                    .is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST_FILE)
+                && let Ok(bytes) = fs::read(&path)
             {
+                // A comment in another encoding hides nothing.
+                let text = String::from_utf8_lossy(&bytes);
                 for line in text.lines() {
                     let lower = line.to_ascii_lowercase();
                     let list = if lower.contains("secret") || lower.contains("key") {
@@ -94,7 +98,7 @@ fn in_line(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::in_line;
+    use super::*;
 
     #[test]
     fn finds_literals() {
@@ -103,5 +107,16 @@ mod tests {
             ["JWT_SECRET", "dev-\"key\""]
         );
         assert_eq!(in_line(r#"x = "a\"b" # it's"#), ["a\"b"]);
+    }
+
+    #[test]
+    fn a_byte_that_is_no_text_hides_nothing() {
+        let tree =
+            std::env::temp_dir().join(format!("unrequested-literals-{}", std::process::id()));
+        fs::create_dir_all(&tree).unwrap();
+        fs::write(tree.join("app.py"), b"# caf\xe9\nSECRET = \"dev-secret\"\n").unwrap();
+        let found = literals(&tree);
+        fs::remove_dir_all(&tree).unwrap();
+        assert_eq!(found, ["dev-secret"]);
     }
 }

@@ -9,5 +9,7 @@ mod reply;
 mod request;
 
 pub use exchange::{Limits, Received, Trouble, exchange, socket};
+#[doc(hidden)]
+pub use reply::Progress;
 pub use reply::Reply;
 pub use request::{Framing, Request};

@@ -9,8 +9,9 @@ pub struct Reply {
 }
 
 /// What [`Reply::read`] made of the bytes so far.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub enum Progress {
     Whole(Reply),
     More,
     Malformed(String),
@@ -54,7 +55,8 @@ impl Reply {
     }
 
     /// Reads a reply out of the bytes so far; `ended` says that no more will come.
-    pub(crate) fn read(raw: &[u8], method: &str, ended: bool) -> Progress {
+    #[doc(hidden)]
+    pub fn read(raw: &[u8], method: &str, ended: bool) -> Progress {
         let mut rest = raw;
         loop {
             let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];

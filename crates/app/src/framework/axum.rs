@@ -31,13 +31,14 @@ pub(super) static AXUM: Framework = Framework {
 };
 
 fn start(tree: &Path) -> Option<Vec<String>> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let programs: Vec<String> = packages(tree)
         .iter()
         .filter(|package| package.dependencies().any(|name| name == AXUM.dependency))
         .flat_map(Package::programs)
         .collect();
     match programs.as_slice() {
-        [one] => Some(vec![format!("target/release/{one}")]),
+        [one] if one.chars().all(plain) => Some(vec![format!("target/release/{one}")]),
         _ => None,
     }
 }

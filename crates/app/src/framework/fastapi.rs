@@ -33,8 +33,8 @@ fn start(tree: &Path) -> Option<Vec<String>> {
         let line = text
             .lines()
             .find(|line| line.contains("FastAPI(") && line.contains('='))?;
-        let name = line.split('=').next()?.split(':').next()?.trim().to_owned();
-        (!name.is_empty() && !line.starts_with(' ')).then_some((module, name))
+        let name = line.split(['=', ':']).next()?.trim_end().to_owned();
+        super::is_identifier(&name).then_some((module, name))
     })?;
     let module = module.trim_end_matches(".py").replace('/', ".");
     let line = format!("exec uvicorn {module}:{name} --host 0.0.0.0 --port \"$PORT\"");

@@ -117,6 +117,8 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
         return text
             .lines()
             .map(|line| line.split(" #").next().unwrap_or_default().trim())
+            // pip-compile writes a line's hashes, which are left out, behind it.
+            .map(|line| line.trim_end_matches('\\').trim_end())
             .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with('-'))
             .map(str::to_owned)
             .collect();
@@ -147,6 +149,14 @@ fn name_of(requirement: &str) -> String {
     requirement[..end]
         .to_ascii_lowercase()
         .replace(['_', '.'], "-")
+}
+
+/// Whether a module of this name can hold its app under it: it becomes a word of a command.
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The manifest files of a tree that name dependencies, for messages.
@@ -188,6 +198,21 @@ mod tests {
         assert_eq!(recognise(&folder).map(|found| found.id), Some("fastapi"));
         std::fs::write(folder.join("requirements.txt"), "# fastapi\nFlask==3\n").unwrap();
         assert_eq!(recognise(&folder).map(|found| found.id), Some("flask"));
+        std::fs::write(
+            folder.join("requirements.txt"),
+            "fastapi==0.1 \\\n    --hash=sha256:00\nuvicorn==1 # why\n",
+        )
+        .unwrap();
+        assert_eq!(requirements(&folder), ["fastapi==0.1", "uvicorn==1"]);
+        for (line, command) in [
+            ("app: FastAPI = FastAPI()", true),
+            ("ap+ = FastAPI()", false),
+            ("x; sleep 9; y = FastAPI()", false),
+        ] {
+            std::fs::write(folder.join("main.py"), line).unwrap();
+            let start = (find("fastapi").unwrap().start)(&folder);
+            assert_eq!(start.is_some(), command, "{line}");
+        }
         std::fs::write(folder.join("requirements.txt"), "# flask\ndjango==5\n").unwrap();
         let manifest = folder.join("package.json");
         std::fs::write(&manifest, r#"{"devDependencies":{"next":"14"}}"#).unwrap();

@@ -68,6 +68,10 @@ pub(super) fn install(
     cache: &Path,
 ) -> Result<Installed, InstallError> {
     let lines = requirements(tree);
+    if let Some(line) = lines.iter().find(|line| !is_of_an_index(line)) {
+        let why = format!("`{line}` names a place; only what a package index has is installed");
+        return Err(InstallError::Unsatisfiable(why));
+    }
     // What is not bound to versions may change: the key has the day's order of lines, not their meaning.
     let key =
         blake3::hash(format!("python {}\n{}", tools.version, lines.join("\n")).as_bytes()).to_hex();
@@ -131,4 +135,42 @@ pub(super) fn install(
     }
     claim.complete()?;
     Ok(installed(false))
+}
+
+/// Whether a requirement can come as a wheel of an index. pip builds what a URL, a path or a repository names, and so
+/// runs it, whatever it is told of wheels; and it puts our environment's values where `$` names them.
+fn is_of_an_index(line: &str) -> bool {
+    line.starts_with(|c: char| c.is_ascii_alphanumeric()) && !line.contains(['/', '\\', '@', '$'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_an_index;
+
+    #[test]
+    fn a_requirement_that_names_a_place_is_none() {
+        for line in [
+            "fastapi",
+            "PyJWT[crypto]>=2,<3 ; python_version > '3'",
+            "uvicorn (==0.30)",
+            "x==1 --hash=sha256:00",
+        ] {
+            assert!(is_of_an_index(line), "{line}");
+        }
+        for line in [
+            "/tmp/evil",
+            "./evil",
+            "..",
+            "evil/",
+            "git+https://example.com/evil.git",
+            "https://example.com/evil-1.tar.gz",
+            "evil @ https://example.com/evil-1.tar.gz",
+            "evil@file:evil",
+            "evil==$HOME",
+            "evil \\ -e .",
+            "",
+        ] {
+            assert!(!is_of_an_index(line), "{line}");
+        }
+    }
 }
