@@ -5,9 +5,11 @@ use std::path::Path;
 
 const MOST: usize = 400;
 const LARGEST_FILE: u64 = 512 * 1024;
-const ENDS: [&str; 10] = [
-    "py", "js", "ts", "mjs", "cjs", "tsx", "rs", "toml", "env", "example",
+const ENDS: [&str; 13] = [
+    "py", "js", "ts", "mjs", "cjs", "tsx", "rs", "toml", "env", "example", "sh", "yml", "yaml",
 ];
+/// Start scripts without an ending.
+const NAMES: [&str; 2] = ["Dockerfile", "Procfile"];
 
 /// Literals of 4 to 128 characters without white space, those near the word `secret` or `key` first.
 pub fn literals(tree: &Path) -> Vec<String> {
@@ -31,6 +33,7 @@ pub fn literals(tree: &Path) -> Vec<String> {
             if path.is_dir() {
                 folders.push(path);
             } else if (name.starts_with(".env")
+                || NAMES.contains(&name.as_str())
                 || path
                     .extension()
                     .is_some_and(|end| ENDS.iter().any(|known| end == *known)))

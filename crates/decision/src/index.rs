@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use model::decision::Unread;
+
 use crate::project::{At, Project, Thing};
 use crate::routes::{self, Route};
 use crate::tree::{Id, Kids, Kind, Lang, NONE};
@@ -81,7 +83,30 @@ impl Index {
         for place in 0..index.calls.len() {
             index.calls[place].live = index.is_live(index.calls[place].at);
         }
+        index.note_unnamed_imports();
         index
+    }
+
+    /// What running code imports by a name that only running tells may decide anything: it counts as unread.
+    fn note_unnamed_imports(&mut self) {
+        let mut more = Vec::new();
+        for name in ["importlib.import_module", "__import__", "import", "require"] {
+            for call in self.live_named(name) {
+                let first = call.arg(&self.project, 0, "name");
+                if first.and_then(|at| self.project.string(at)).is_some() {
+                    continue;
+                }
+                let span = self.project.span(call.at);
+                more.push(Unread {
+                    file: span.file,
+                    line: span.line,
+                    why: "an import whose name is not written out".to_owned(),
+                });
+            }
+        }
+        self.project.unread.extend(more);
+        self.project.unread.sort();
+        self.project.unread.dedup();
     }
 
     fn find_edges_and_calls(&mut self) {

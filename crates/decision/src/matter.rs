@@ -224,9 +224,9 @@ impl Found {
 }
 
 /// Packages whose features are a framework's.
-const FRAMEWORKS: [&str; 14] = [
+const FRAMEWORKS: [&str; 13] = [
     "fastapi", "starlette", "flask", "django", "next", "express", "fastify", "hono", "axum",
-    "actix_web", "pydantic", "werkzeug", "uvicorn", "@nestjs/common",
+    "actix_web", "werkzeug", "uvicorn", "@nestjs/common",
 ];
 
 /// Module names of packages that are called otherwise.

@@ -185,10 +185,21 @@ impl Project {
             },
             Thing::Inside(function) => match self.kind(function) {
                 Kind::Class { .. } => Thing::Inside(function),
-                _ => match self.returned(function, depth) {
-                    Thing::Unknown | Thing::Param(_) => Thing::Value(at),
-                    known => known,
-                },
+                _ => {
+                    // `once('settings', () => ({ … }))` gives what the function that it is handed gives.
+                    let handed = self.list(at, args).last().copied().filter(|last| {
+                        matches!(self.kind(*last), Kind::Function { params, .. } if params.len == 0)
+                    });
+                    if let Some(given @ Thing::Value(_)) =
+                        handed.map(|handed| self.returned(handed, depth))
+                    {
+                        return given;
+                    }
+                    match self.returned(function, depth) {
+                        Thing::Unknown | Thing::Param(_) => Thing::Value(at),
+                        known => known,
+                    }
+                }
             },
             _ => Thing::Value(at),
         }

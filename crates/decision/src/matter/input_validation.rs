@@ -113,12 +113,12 @@ fn body(index: &Index, route: &Route) -> Option<How> {
                 | "model_validate_json" | "parse_obj" | "object"
         );
         if let (Some((_, name)), true) = (known, checks) {
-            let origin = origin(index, lang, name);
+            let origin = index.origin(lang, name);
             return Some(How::Schema(*at, origin));
         }
         // `Event.model_validate_json(body)` with a model of the app's own.
         if matches!(call.method.as_str(), "model_validate_json" | "model_validate" | "parse_raw") {
-            return Some(How::Schema(*at, origin(index, lang, "pydantic")));
+            return Some(How::Schema(*at, index.origin(lang, "pydantic")));
         }
     }
     let looks = nodes.iter().any(|at| match project.kind(*at) {
@@ -131,14 +131,6 @@ fn body(index: &Index, route: &Route) -> Option<How> {
         _ => false,
     });
     Some(if looks { How::Hand(takes) } else { How::Not })
-}
-
-fn origin(index: &Index, lang: Lang, name: &str) -> Origin {
-    // pydantic comes with FastAPI and is part of how it takes bodies.
-    if name == "pydantic" && index.project.manifests.python.has("fastapi") {
-        return index.origin(lang, "fastapi");
-    }
-    index.origin(lang, name)
 }
 
 /// A parameter whose type is a model of the app's.
@@ -166,7 +158,7 @@ fn typed(index: &Index, param: At) -> Option<How> {
         return None;
     };
     let model = project.list(class, bases).iter().any(|base| is_model(index, *base, 4));
-    model.then(|| How::Schema(class, origin(index, Lang::Python, "pydantic")))
+    model.then(|| How::Schema(class, index.origin(Lang::Python, "pydantic")))
 }
 
 fn is_model(index: &Index, base: At, depth: u8) -> bool {

@@ -5,7 +5,7 @@
 //! read, change or delete by an id also name the owner, or whether the owner is compared after loading.
 //!
 //! ## Does not see
-//! Rules inside the database. Whether the owner's condition is joined rightly: `a AND b OR c` is the exploits'.
+//! Rules inside the database.
 
 use model::decision::{Confidence, Origin};
 
@@ -47,7 +47,7 @@ fn read(index: &Index) -> Outcome {
             continue;
         }
         looked += 1;
-        let owned = about.iter().find(|(_, text)| OWNERS.iter().any(|name| text.contains(name)));
+        let owned = about.iter().find(|(_, text)| OWNERS.iter().any(|name| text.contains(name)) && binds(text));
         match (owned, compared(index, &code)) {
             (Some((at, _)), _) => in_query.push(*at),
             (None, Some(at)) => after.push(at),
@@ -76,6 +76,27 @@ fn read(index: &Index) -> Outcome {
         found = found.also(index, *at);
     }
     Outcome::Found(vec![found])
+}
+
+/// Whether the owner's condition holds for all that is found: `owner = ? AND a OR b` lets every b through.
+fn binds(text: &str) -> bool {
+    let Some((_, condition)) = text.split_once(" where ") else {
+        return true;
+    };
+    let condition = condition.split(" order by ").next().unwrap_or(condition);
+    let mut depth = 0i32;
+    let mut alternatives = vec![String::new()];
+    for word in condition.split_inclusive([' ', '(', ')']) {
+        if depth == 0 && word.trim() == "or" {
+            alternatives.push(String::new());
+        } else if let Some(last) = alternatives.last_mut() {
+            last.push_str(word);
+        }
+        depth += word.matches('(').count() as i32 - word.matches(')').count() as i32;
+    }
+    alternatives
+        .iter()
+        .all(|one| OWNERS.iter().any(|name| one.contains(name)))
 }
 
 /// Routes for things that belong to users.
@@ -131,6 +152,10 @@ fn compared(index: &Index, code: &[At]) -> Option<At> {
     let project = &index.project;
     index.nodes_of(code).into_iter().find(|at| match project.kind(*at) {
         Kind::Binary { op, left, right } if op.compares() => {
+            // `user_id is None` asks for nobody's things.
+            if [left, right].iter().any(|id| matches!(project.kind(at.with(*id)), Kind::Null)) {
+                return false;
+            }
             let text = |id| project.text(at.with(id)).to_ascii_lowercase();
             let owner = |text: &str| OWNERS.iter().any(|name| text.contains(name));
             owner(&text(left)) || owner(&text(right))

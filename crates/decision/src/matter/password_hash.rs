@@ -414,11 +414,20 @@ fn plain_digests(index: &Index, all: &mut Vec<Found>) {
             continue;
         }
         let origin = index.origin(project.lang(call.at), &call.name);
-        let found = Found::new(index, digest.to_uppercase().replace('-', ""), origin, call.at)
+        let found = Found::new(index, shown(&digest), origin, call.at)
             .with("iterations", Some("1".to_owned()))
             .below(Some("one round of a fast digest".to_owned()))
             .unsure(Confidence::Medium);
         add(all, found);
+    }
+}
+
+/// `sha256` is `SHA-256`.
+fn shown(digest: &str) -> String {
+    let plain = digest.to_uppercase().replace('-', "");
+    match plain.strip_prefix("SHA") {
+        Some(bits) => format!("SHA-{bits}"),
+        None => plain,
     }
 }
 

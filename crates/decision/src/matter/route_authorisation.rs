@@ -197,7 +197,7 @@ fn token(index: &Index, at: At) -> bool {
     let project = &index.project;
     match project.kind(at) {
         Kind::Str { .. } => project.string(at).is_some_and(|text| {
-            matches!(text.to_ascii_lowercase().trim(), "authorization" | "bearer" | "session" | "token")
+            matches!(text.to_ascii_lowercase().trim(), "authorization" | "bearer")
         }),
         Kind::Name => {
             let text = project.text(at);

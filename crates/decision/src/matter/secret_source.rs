@@ -145,9 +145,21 @@ fn read_at(index: &Index, at: At) -> Option<At> {
                 Some(next) if next != at => at = next,
                 _ => return Some(at),
             },
-            Kind::Call { callee, .. } => match project.kind(at.with(callee)) {
+            Kind::Call { callee, args } => match project.kind(at.with(callee)) {
                 Kind::Member { of, name } if SAME.contains(&project.text(at.with(name))) => at = at.with(of),
-                _ => return Some(at),
+                // `key()` gives what it returns; an encoder what it is handed.
+                _ => {
+                    let returned = match project.resolve(at.with(callee)) {
+                        Thing::Inside(function) if args.len == 0 => project.returns(function),
+                        Thing::Inside(_) => return Some(at),
+                        _ => project.list(at, args),
+                    };
+                    let env = |one: &At| matches!(project.fold(*one), Value::Env { .. });
+                    match returned.as_slice() {
+                        [one] if env(one) => at = *one,
+                        _ => return Some(at),
+                    }
+                }
             },
             _ => return Some(at),
         }
