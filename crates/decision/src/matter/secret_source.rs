@@ -146,7 +146,12 @@ fn read_at(index: &Index, at: At) -> Option<At> {
                 _ => return Some(at),
             },
             Kind::Call { callee, args } => match project.kind(at.with(callee)) {
-                Kind::Member { of, name } if SAME.contains(&project.text(at.with(name))) => at = at.with(of),
+                Kind::Member { of, name }
+                    if SAME.contains(&project.text(at.with(name)))
+                        && matches!(project.fold(at.with(of)), Value::Env { .. }) =>
+                {
+                    at = at.with(of);
+                }
                 // `key()` gives what it returns; an encoder what it is handed.
                 _ => {
                     let returned = match project.resolve(at.with(callee)) {
