@@ -45,3 +45,11 @@ cost:
 # Advisories, licences and sources of the dependencies (needs cargo-deny).
 deny:
     cargo deny check
+
+# How fast sources are read, and with how much memory.
+speed:
+    cargo run --release -p decision --example speed
+
+# The same trees read by `decisions`, Semgrep and Bandit, in one run (installs the latter two from PyPI).
+against-semgrep:
+    bash .ci/against-semgrep

@@ -72,15 +72,50 @@ impl Value {
 
 /// Calls that give back what they are given, for what is read here.
 pub(crate) const SAME: [&str; 26] = [
-    "encode", "decode", "strip", "trim", "to_string", "to_owned", "into", "clone", "as_bytes",
-    "as_str", "as_ref", "unwrap", "expect", "toString", "lower", "upper", "toLowerCase",
-    "into_bytes", "to_vec", "rstrip", "lstrip", "ok", "to_lowercase", "parse", "get_secret_value",
+    "encode",
+    "decode",
+    "strip",
+    "trim",
+    "to_string",
+    "to_owned",
+    "into",
+    "clone",
+    "as_bytes",
+    "as_str",
+    "as_ref",
+    "unwrap",
+    "expect",
+    "toString",
+    "lower",
+    "upper",
+    "toLowerCase",
+    "into_bytes",
+    "to_vec",
+    "rstrip",
+    "lstrip",
+    "ok",
+    "to_lowercase",
+    "parse",
+    "get_secret_value",
     "iter",
 ];
 const SAME_FUNCTIONS: [&str; 16] = [
-    "int", "str", "float", "bool", "bytes", "Number", "String", "parseInt", "parseFloat",
-    "pathlib.Path", "pathlib.Path()", "Buffer.from", "String.from", "TextEncoder().encode",
-    "frozenset", "set",
+    "int",
+    "str",
+    "float",
+    "bool",
+    "bytes",
+    "Number",
+    "String",
+    "parseInt",
+    "parseFloat",
+    "pathlib.Path",
+    "pathlib.Path()",
+    "Buffer.from",
+    "String.from",
+    "TextEncoder().encode",
+    "frozenset",
+    "set",
 ];
 
 impl Project {
@@ -114,7 +149,11 @@ impl Project {
             Kind::Null => Value::Nothing,
             Kind::List(kids) => {
                 let all = self.list(at, kids);
-                Value::List(all.into_iter().map(|one| self.fold_in(one, depth)).collect())
+                Value::List(
+                    all.into_iter()
+                        .map(|one| self.fold_in(one, depth))
+                        .collect(),
+                )
             }
             Kind::Await(of) | Kind::Return(of) => self.fold_in(at.with(of), depth),
             Kind::Assign { value, .. } => self.fold_in(at.with(value), depth),
@@ -327,7 +366,10 @@ impl Project {
                 Kind::Keyword { name, value } => {
                     (self.text(arg.with(name)).to_owned(), arg.with(value))
                 }
-                _ => (["days", "seconds"].get(index).unwrap_or(&"").to_string(), *arg),
+                _ => (
+                    ["days", "seconds"].get(index).unwrap_or(&"").to_string(),
+                    *arg,
+                ),
             };
             let Some(count) = self.fold_in(value, depth).number() else {
                 return Value::Unknown;
@@ -410,7 +452,13 @@ mod tests {
 
     #[test]
     fn numbers_and_durations() {
-        for (text, expected) in [("210_000", 210_000.0), ("0x10", 16.0), ("12u32", 12.0), ("1e3", 1000.0), ("5n", 5.0)] {
+        for (text, expected) in [
+            ("210_000", 210_000.0),
+            ("0x10", 16.0),
+            ("12u32", 12.0),
+            ("1e3", 1000.0),
+            ("5n", 5.0),
+        ] {
             assert_eq!(number(text), Some(expected), "{text}");
         }
         assert_eq!(duration("24h"), Some(86_400.0));

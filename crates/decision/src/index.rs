@@ -56,6 +56,13 @@ pub(crate) struct Index {
     by_name: HashMap<String, Vec<usize>>,
     by_method: HashMap<String, Vec<usize>>,
     by_place: HashMap<At, usize>,
+    /// Calls in each function, and calls of each function of the app.
+    by_owner: HashMap<At, Vec<usize>>,
+    by_callee: HashMap<At, Vec<usize>>,
+    /// Nodes of each function that belong to no other function inside it, in the order of the source.
+    own_nodes: HashMap<At, Vec<At>>,
+    /// Words of the files that say how the app starts.
+    started: HashSet<String>,
     /// Functions and classes of the app that each function or class refers to.
     edges: HashMap<At, Vec<At>>,
     /// Functions and classes that running code reaches.
@@ -73,11 +80,16 @@ impl Index {
             by_name: HashMap::new(),
             by_method: HashMap::new(),
             by_place: HashMap::new(),
+            by_owner: HashMap::new(),
+            by_callee: HashMap::new(),
+            own_nodes: HashMap::new(),
+            started: HashSet::new(),
             edges: HashMap::new(),
             live: HashSet::new(),
             live_files: BTreeSet::new(),
         };
         index.find_edges_and_calls();
+        index.find_owners();
         index.routes = routes::find(&index);
         index.find_live();
         for place in 0..index.calls.len() {
@@ -141,14 +153,16 @@ impl Index {
                     }
                     Kind::Name | Kind::Member { .. } => {
                         // A name that only names: a member's, a parameter's, a function's own.
-                        let only_names = tree.parent(id).is_some_and(|parent| match tree.kind(parent) {
-                            Kind::Member { name, .. }
-                            | Kind::Keyword { name, .. }
-                            | Kind::Param { name, .. }
-                            | Kind::Function { name, .. }
-                            | Kind::Class { name, .. } => name == id,
-                            _ => false,
-                        });
+                        let only_names =
+                            tree.parent(id)
+                                .is_some_and(|parent| match tree.kind(parent) {
+                                    Kind::Member { name, .. }
+                                    | Kind::Keyword { name, .. }
+                                    | Kind::Param { name, .. }
+                                    | Kind::Function { name, .. }
+                                    | Kind::Class { name, .. } => name == id,
+                                    _ => false,
+                                });
                         if only_names {
                             continue;
                         }
@@ -178,6 +192,63 @@ impl Index {
         }
     }
 
+    fn find_owners(&mut self) {
+        let project = &self.project;
+        for (place, call) in self.calls.iter().enumerate() {
+            self.by_owner
+                .entry(owner(project, call.at))
+                .or_default()
+                .push(place);
+            if call.name.is_empty()
+                && let Kind::Call { callee, .. } = project.kind(call.at)
+                && let Thing::Inside(function) = project.resolve(call.at.with(callee))
+            {
+                self.by_callee.entry(function).or_default().push(place);
+            }
+        }
+        for (number, tree) in project.trees.iter().enumerate() {
+            let root = At {
+                tree: number as u32,
+                id: tree.root,
+            };
+            // What stands on the way down belongs to the function or class that was met last.
+            let mut todo = vec![(root, root)];
+            while let Some((at, home)) = todo.pop() {
+                self.own_nodes.entry(home).or_default().push(at);
+                let inner = match tree.kind(at.id) {
+                    Kind::Function { .. } | Kind::Class { .. } => at,
+                    _ => home,
+                };
+                let begin = todo.len();
+                tree.children(at.id, |child| todo.push((at.with(child), inner)));
+                todo[begin..].reverse();
+            }
+        }
+        self.started = project
+            .others
+            .iter()
+            .filter(|(name, _)| {
+                let name = name.rsplit('/').next().unwrap_or(name);
+                matches!(name, "package.json" | "start.sh" | "Procfile" | "Dockerfile")
+            })
+            .flat_map(|(_, text)| {
+                text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ','))
+            })
+            .map(|word| word.trim_start_matches("./").to_owned())
+            .collect();
+    }
+
+    /// Nodes of a function that belong to no other function inside it.
+    pub(crate) fn own_nodes(&self, function: At) -> &[At] {
+        self.own_nodes.get(&function).map_or(&[], Vec::as_slice)
+    }
+
+    /// The calls of a function or class of the app.
+    pub(crate) fn calls_to(&self, function: At) -> impl Iterator<Item = &Call> {
+        let places = self.by_callee.get(&function).into_iter().flatten();
+        places.map(|place| &self.calls[*place])
+    }
+
     /// Functions and classes that are reached from one, itself first.
     pub(crate) fn reach(&self, from: At) -> Vec<At> {
         self.reach_all(&[from])
@@ -201,11 +272,15 @@ impl Index {
 
     /// The calls in a set of functions, as [`Index::reach`] gives it; those of functions inside belong to these.
     pub(crate) fn calls_in(&self, functions: &[At]) -> Vec<&Call> {
-        let set: HashSet<At> = functions.iter().copied().collect();
-        self.calls
+        let mut places: Vec<usize> = functions
             .iter()
-            .filter(|call| set.contains(&owner(&self.project, call.at)))
-            .collect()
+            .filter_map(|function| self.by_owner.get(function))
+            .flatten()
+            .copied()
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|place| &self.calls[place]).collect()
     }
 
     pub(crate) fn calls_named(&self, name: &str) -> impl Iterator<Item = &Call> {
@@ -240,10 +315,26 @@ impl Index {
     fn find_live(&mut self) {
         let project = &self.project;
         let all: BTreeSet<u32> = (0..project.trees.len() as u32).collect();
+        const APPS: [&str; 9] = [
+            "fastapi.FastAPI",
+            "flask.Flask",
+            "starlette.applications.Starlette",
+            "express",
+            "fastify",
+            "hono.Hono",
+            "axum.Router.new",
+            "django.core.wsgi.get_wsgi_application",
+            "http.createServer",
+        ];
+        let makers: HashSet<u32> = APPS
+            .iter()
+            .flat_map(|app| self.calls_named(app))
+            .map(|call| call.at.tree)
+            .collect();
         let mut starts: Vec<u32> = all
             .iter()
             .copied()
-            .filter(|file| self.starts(*file))
+            .filter(|file| self.starts(*file, &makers))
             .collect();
         starts.extend(self.routes.iter().map(|route| route.at.tree));
         // Where nothing is known to start, a part of an app is read: all of it may run.
@@ -265,7 +356,11 @@ impl Index {
             for (_, what) in &tree.exports {
                 self.follow_import(file, what, &mut todo);
             }
-            todo.extend(tree.stars.iter().filter_map(|star| project.file_of(file, star)));
+            todo.extend(
+                tree.stars
+                    .iter()
+                    .filter_map(|star| project.file_of(file, star)),
+            );
             todo.extend(side_imports(project, file));
             // A package's own file runs before its modules.
             if tree.lang == Lang::Python
@@ -323,36 +418,17 @@ impl Index {
     }
 
     /// Whether an app starts in this file, by its name or by what it makes.
-    fn starts(&self, file: u32) -> bool {
+    fn starts(&self, file: u32, makers: &HashSet<u32>) -> bool {
         let tree = &self.project.trees[file as usize];
         let path = tree.path.as_str();
         let name = path.rsplit('/').next().unwrap_or(path);
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-        let makes_app = || {
-            const APPS: [&str; 9] = [
-                "fastapi.FastAPI", "flask.Flask", "starlette.applications.Starlette",
-                "express", "fastify", "hono.Hono", "axum.Router.new",
-                "django.core.wsgi.get_wsgi_application", "http.createServer",
-            ];
-            APPS.iter()
-                .any(|app| self.calls_named(app).any(|call| call.at.tree == file))
-        };
+        let makes_app = || makers.contains(&file);
         match tree.lang {
             Lang::Python => matches!(stem, "__main__" | "wsgi" | "asgi" | "manage") || makes_app(),
-            Lang::Script => is_convention(path, stem) || makes_app() || self.is_script(path),
+            Lang::Script => is_convention(path, stem) || makes_app() || self.started.contains(path),
             Lang::Rust => matches!(name, "main.rs" | "lib.rs") || makes_app(),
         }
-    }
-
-    /// Whether a start script or manifest names this file.
-    fn is_script(&self, path: &str) -> bool {
-        self.project.others.iter().any(|(name, text)| {
-            let name = name.rsplit('/').next().unwrap_or(name);
-            matches!(name, "package.json" | "start.sh" | "Procfile" | "Dockerfile")
-                && text
-                    .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ','))
-                    .any(|word| word.trim_start_matches("./") == path)
-        })
     }
 
     /// What a framework calls by its name or place.
@@ -369,7 +445,8 @@ impl Index {
                 } => {
                     let convention = tree.lang == Lang::Script
                         && is_convention(&tree.path, stem)
-                        && tree.function_of(id).is_none();
+                        && tree.function_of(id).is_none()
+                        && (name == NONE || is_method_of_object(tree, id) || is_exported(tree, id));
                     let main = tree.lang == Lang::Rust && tree.text(name) == "main";
                     if decorators != Kids::EMPTY || convention || main {
                         found.push(at);
@@ -387,14 +464,32 @@ impl Index {
     }
 }
 
+/// `export default { async headers() { … } }`
+fn is_method_of_object(tree: &crate::tree::Tree, id: Id) -> bool {
+    tree.parent(id)
+        .is_some_and(|parent| matches!(tree.kind(parent), Kind::Map(_)))
+}
+
 /// Whether others can only reach a function or class by its name.
 fn is_bound(tree: &crate::tree::Tree, id: Id) -> bool {
     let named = !tree.name_of(id).is_empty();
-    let assigned = tree.parent(id).is_some_and(|parent| match tree.kind(parent) {
-        Kind::Assign { target, value } => value == id && tree.kind(target) == Kind::Name,
-        _ => false,
-    });
+    let assigned = tree
+        .parent(id)
+        .is_some_and(|parent| match tree.kind(parent) {
+            Kind::Assign { target, value } => value == id && tree.kind(target) == Kind::Name,
+            _ => false,
+        });
     named || assigned
+}
+
+/// Whether others may see a function; where a list of exports stands in the file, any.
+fn is_exported(tree: &crate::tree::Tree, id: Id) -> bool {
+    let before = tree
+        .nodes
+        .get(id as usize)
+        .map_or("", |node| &tree.text[..node.start as usize]);
+    let before = before.trim_end();
+    before.ends_with("export") || before.ends_with("default") || tree.text.contains("export {")
 }
 
 /// Files that Next.js runs by their place.
@@ -407,7 +502,9 @@ fn is_convention(path: &str, stem: &str) -> bool {
         || path == "next.config.js"
         || path == "next.config.mjs"
         || path == "next.config.ts"
-        || (routed && (path.contains("pages/") || matches!(stem, "route" | "page" | "layout" | "actions" | "error")))
+        || (routed
+            && (path.contains("pages/")
+                || matches!(stem, "route" | "page" | "layout" | "actions" | "error")))
 }
 
 /// `import './x'` and `import('./x')` bind nothing.

@@ -103,7 +103,12 @@ fn python_name(name: &str) -> String {
 }
 
 fn requirement(line: &str, into: &mut BTreeMap<String, String>) {
-    let line = line.split(['#', ';']).next().unwrap_or_default().trim();
+    let line = line.split(['#', ';']).next().unwrap_or_default();
+    let line = line
+        .split(" --")
+        .next()
+        .unwrap_or_default()
+        .trim_matches([' ', '\t', '\\']);
     if line.is_empty() || line.starts_with('-') {
         return;
     }
@@ -140,10 +145,12 @@ fn pyproject(text: &str, packages: &mut Packages) {
         .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table());
     for (name, asked) in poetry.into_iter().flatten() {
         if name != "python" {
-            let asked = asked.as_str().unwrap_or_default();
+            let asked = asked
+                .as_str()
+                .or_else(|| asked.get("version").and_then(toml::Value::as_str));
             packages
                 .direct
-                .insert(python_name(name), asked.to_owned());
+                .insert(python_name(name), asked.unwrap_or_default().to_owned());
         }
     }
 }
@@ -156,9 +163,9 @@ fn lock_toml(text: &str, into: &mut Option<BTreeMap<String, BTreeSet<String>>>) 
     let list = table.get("package").and_then(toml::Value::as_array);
     for one in list.into_iter().flatten() {
         // The app itself has no source.
-        let own = one
-            .get("source")
-            .is_none_or(|source| source.get("virtual").is_some() || source.get("editable").is_some());
+        let own = one.get("source").is_none_or(|source| {
+            source.get("virtual").is_some() || source.get("editable").is_some()
+        });
         let poetry = one.get("files").is_some();
         let part = |name: &str| one.get(name).and_then(toml::Value::as_str);
         if let (Some(name), Some(version)) = (part("name"), part("version"))
@@ -236,7 +243,10 @@ fn pnpm_lock(text: &str, into: &mut Option<BTreeMap<String, BTreeSet<String>>>) 
         if !line.starts_with(' ') && !line.is_empty() {
             inside = line.starts_with("packages:");
         } else if inside && line.starts_with("  ") && !line.starts_with("   ") {
-            let key = line.trim().trim_end_matches(':').trim_matches(['\'', '"', '/']);
+            let key = line
+                .trim()
+                .trim_end_matches(':')
+                .trim_matches(['\'', '"', '/']);
             if let Some((name, version)) = key.rsplit_once('@') {
                 all.entry(name.to_ascii_lowercase())
                     .or_default()
@@ -282,9 +292,18 @@ mod tests {
     #[test]
     fn versions_come_from_the_lock_file_first() {
         let all = read(&[
-            ("requirements.txt", "PyJWT[crypto] == 2.15.1 ; python_version > '3'\n# bcrypt\nargon2_cffi\n-r x\n"),
-            ("package.json", r#"{"dependencies":{"bcryptjs":"^3.0.0"},"devDependencies":{"@types/node":"20"}}"#),
-            ("package-lock.json", r#"{"packages":{"":{"version":"1"},"node_modules/bcryptjs":{"version":"3.0.3"},"node_modules/a/node_modules/b":{"version":"1.0.0"},"node_modules/t":{"version":"5","dev":true}}}"#),
+            (
+                "requirements.txt",
+                "PyJWT[crypto] == 2.15.1 ; python_version > '3'\n# bcrypt\nargon2_cffi\n-r x\n",
+            ),
+            (
+                "package.json",
+                r#"{"dependencies":{"bcryptjs":"^3.0.0"},"devDependencies":{"@types/node":"20"}}"#,
+            ),
+            (
+                "package-lock.json",
+                r#"{"packages":{"":{"version":"1"},"node_modules/bcryptjs":{"version":"3.0.3"},"node_modules/a/node_modules/b":{"version":"1.0.0"},"node_modules/t":{"version":"5","dev":true}}}"#,
+            ),
         ]);
         assert_eq!(all.python.version("pyjwt").as_deref(), Some("2.15.1"));
         assert_eq!(all.python.version("argon2-cffi"), None);
@@ -303,7 +322,13 @@ mod tests {
         assert_eq!(all.script.version("@a/b").as_deref(), Some("1.2.0"));
         assert_eq!(all.transitive(), Some(2));
         let uv = "version = 1\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\nsource = { virtual = \".\" }\n[[package]]\nname = \"anyio\"\nversion = \"4.1.0\"\nsource = { registry = \"x\" }\n";
-        let all = read(&[("pyproject.toml", "[project]\ndependencies = [\"fastapi>=0.1\"]\n"), ("uv.lock", uv)]);
+        let all = read(&[
+            (
+                "pyproject.toml",
+                "[project]\ndependencies = [\"fastapi>=0.1\"]\n",
+            ),
+            ("uv.lock", uv),
+        ]);
         assert_eq!((all.direct(), all.transitive()), (1, Some(1)));
     }
 }

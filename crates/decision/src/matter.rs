@@ -1,6 +1,6 @@
 //! The matters that are decided, one file each in `matter/`; the folder is the registry.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::decision::{Confidence, Decision, Origin, Span};
 
@@ -8,7 +8,7 @@ use crate::fold::Value;
 use crate::index::{Call, Index};
 use crate::project::{At, Thing};
 use crate::routes::{Purpose, Route};
-use crate::tree::{Kind, Lang};
+use crate::tree::{Bound, Kind, Lang};
 
 include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 
@@ -78,7 +78,7 @@ pub(crate) fn read(index: &Index) -> (Vec<Decision>, u32) {
             decision: entry.id.to_owned(),
             choice: String::new(),
             origin,
-            parameters: Vec::new(),
+            parameters: BTreeMap::new(),
             below: None,
             confidence: Confidence::High,
             spans: Vec::new(),
@@ -207,13 +207,12 @@ impl Found {
         self
     }
 
-    fn decision(mut self, id: &str) -> Decision {
-        self.parameters.sort();
+    fn decision(self, id: &str) -> Decision {
         Decision {
             decision: id.to_owned(),
             choice: self.choice,
             origin: self.origin,
-            parameters: self.parameters,
+            parameters: self.parameters.into_iter().collect(),
             below: self.below,
             confidence: self.confidence,
             spans: self.spans,
@@ -225,8 +224,19 @@ impl Found {
 
 /// Packages whose features are a framework's.
 const FRAMEWORKS: [&str; 13] = [
-    "fastapi", "starlette", "flask", "django", "next", "express", "fastify", "hono", "axum",
-    "actix_web", "werkzeug", "uvicorn", "@nestjs/common",
+    "fastapi",
+    "starlette",
+    "flask",
+    "django",
+    "next",
+    "express",
+    "fastify",
+    "hono",
+    "axum",
+    "actix_web",
+    "werkzeug",
+    "uvicorn",
+    "@nestjs/common",
 ];
 
 /// Module names of packages that are called otherwise.
@@ -248,14 +258,54 @@ const PACKAGES: [(&str, &str); 14] = [
 ];
 
 const PYTHON_RUNTIME: [&str; 24] = [
-    "hashlib", "hmac", "secrets", "os", "sqlite3", "json", "base64", "random", "uuid", "re", "ssl",
-    "crypt", "logging", "time", "datetime", "functools", "pathlib", "tempfile", "shutil", "string",
-    "mimetypes", "collections", "threading", "imghdr",
+    "hashlib",
+    "hmac",
+    "secrets",
+    "os",
+    "sqlite3",
+    "json",
+    "base64",
+    "random",
+    "uuid",
+    "re",
+    "ssl",
+    "crypt",
+    "logging",
+    "time",
+    "datetime",
+    "functools",
+    "pathlib",
+    "tempfile",
+    "shutil",
+    "string",
+    "mimetypes",
+    "collections",
+    "threading",
+    "imghdr",
 ];
 const SCRIPT_RUNTIME: [&str; 22] = [
-    "crypto", "fs", "path", "http", "https", "os", "util", "process", "Buffer", "Math", "Date",
-    "URL", "console", "fetch", "Response", "Request", "Headers", "stream", "url", "events",
-    "Array", "globalThis",
+    "crypto",
+    "fs",
+    "path",
+    "http",
+    "https",
+    "os",
+    "util",
+    "process",
+    "Buffer",
+    "Math",
+    "Date",
+    "URL",
+    "console",
+    "fetch",
+    "Response",
+    "Request",
+    "Headers",
+    "stream",
+    "url",
+    "events",
+    "Array",
+    "globalThis",
 ];
 
 impl Index {
@@ -320,15 +370,11 @@ impl Index {
 
     /// Nodes of these functions, each function's own.
     pub(crate) fn nodes_of(&self, functions: &[At]) -> Vec<At> {
-        let mut all = Vec::new();
-        for function in functions {
-            for at in self.project.inside(*function) {
-                if at != *function && self.owner(at) == *function {
-                    all.push(at);
-                }
-            }
-        }
-        all
+        functions
+            .iter()
+            .flat_map(|function| self.own_nodes(*function))
+            .copied()
+            .collect()
     }
 
     /// The same, with what the constants are that these functions name.
@@ -376,11 +422,117 @@ impl Index {
         let Some((name, value)) = bound else {
             return true;
         };
-        self.names_called(&name).into_iter().any(|other| {
-            !project.inside(value).contains(&other)
-                && project.definition(other) == Some(value)
-                && self.is_live(other)
-        })
+        let names = self.also_called(name);
+        names
+            .iter()
+            .flat_map(|name| self.names_called(name))
+            .any(|other| {
+                !project.inside(value).contains(&other)
+                    && project.definition(other) == Some(value)
+                    && self.is_live(other)
+            })
+    }
+
+    /// Calls that make an upload handler which a route uses: `upload.single('file')` uses `upload`.
+    pub(crate) fn upload_handlers(&self) -> Vec<&Call> {
+        let project = &self.project;
+        let mut used = BTreeSet::new();
+        for method in ["single", "array", "fields", "any", "none"] {
+            for call in self.calls_of(method).filter(|call| call.live) {
+                if let Kind::Call { callee, .. } = project.kind(call.at)
+                    && let Kind::Member { of, .. } = project.kind(call.at.with(callee))
+                {
+                    let of = call.at.with(of);
+                    used.insert(project.definition(of).unwrap_or(of));
+                }
+            }
+        }
+        let all: Vec<&Call> = self.live_named("multer").collect();
+        let known: Vec<&Call> = all
+            .iter()
+            .copied()
+            .filter(|call| used.contains(&call.at))
+            .collect();
+        if known.is_empty() { all } else { known }
+    }
+
+    /// Functions that these are given: filters, and what names files.
+    pub(crate) fn upload_functions(&self) -> Vec<At> {
+        let project = &self.project;
+        let mut found = Vec::new();
+        for call in self.upload_handlers() {
+            let storage = call
+                .named(project, "storage")
+                .and_then(|at| project.definition(at));
+            for inner in [call.at]
+                .into_iter()
+                .chain(storage)
+                .flat_map(|at| project.inside(at))
+            {
+                match (project.kind(inner), project.resolve(inner)) {
+                    (Kind::Function { .. }, _) => found.push(inner),
+                    (Kind::Name | Kind::Member { .. }, Thing::Inside(function)) => {
+                        found.push(function)
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.reach_all(&found)
+    }
+
+    /// Why something that is there decides nothing.
+    pub(crate) fn is_dead(&self, call: &Call, what: &str) -> String {
+        let span = self.project.span(call.at);
+        format!(
+            "{}:{} has {what}, and nothing that runs uses it",
+            span.file, span.line
+        )
+    }
+
+    /// A name, and those under which imports and exports know it.
+    fn also_called(&self, name: String) -> BTreeSet<String> {
+        let mut all = BTreeSet::from([name.clone()]);
+        for tree in &self.project.trees {
+            let is = |what: &Bound| matches!(what, Bound::Import { name: Some(one), .. } if *one == name);
+            let shown = tree
+                .exports
+                .iter()
+                .filter(|(_, what)| is(what))
+                .map(|(shown, _)| shown.clone());
+            all.extend(shown);
+            for (key, entries) in &tree.bound {
+                if entries.iter().any(|(_, what)| is(what)) {
+                    all.insert(key.to_string());
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether a text only asks for what is kept under it: `headers.get('X')`, `'X' in headers`.
+    pub(crate) fn only_asks(&self, at: At) -> bool {
+        let tree = self.project.tree(at);
+        tree.parent(at.id)
+            .is_some_and(|parent| match tree.kind(parent) {
+                Kind::Call { args, .. } => self.call(at.with(parent)).is_some_and(|call| {
+                    tree.list(args).first() == Some(&at.id)
+                        && (matches!(
+                            call.method.as_str(),
+                            "get"
+                                | "has"
+                                | "getlist"
+                                | "get_all"
+                                | "contains_key"
+                                | "pop"
+                                | "delete"
+                                | "remove"
+                                | "removeHeader"
+                        ) || call.method == "header" && args.len == 1)
+                }),
+                Kind::Binary { op, .. } => op.compares(),
+                _ => false,
+            })
     }
 
     /// All nodes that are this name, or a member of this name.
@@ -453,11 +605,9 @@ impl Index {
 /// The package of an outside name: `@node-rs/argon2.hash` is `@node-rs/argon2`.
 fn root(lang: Lang, name: &str) -> String {
     if lang == Lang::Script && name.starts_with('@') {
-        let end = name.find('/').and_then(|slash| {
-            name[slash..]
-                .find(['.', '('])
-                .map(|dot| slash + dot)
-        });
+        let end = name
+            .find('/')
+            .and_then(|slash| name[slash..].find(['.', '(']).map(|dot| slash + dot));
         return name[..end.unwrap_or(name.len())].to_owned();
     }
     name.split(['.', '(']).next().unwrap_or(name).to_owned()

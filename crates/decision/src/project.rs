@@ -453,22 +453,82 @@ impl Project {
         let all = self.trees[tree as usize].bound_in(scope, name);
         match all.as_slice() {
             [Bound::Value { node, part: None }] => Some(At { tree, id: *node }),
-            [Bound::Value { node, part: Some(part) }] => {
-                match self.follow(At { tree, id: *node }, LONGEST) {
-                    Thing::Value(map) => self.entry(map, part),
-                    _ => None,
-                }
-            }
-            [Bound::Import { module, name: Some(name) }] => {
-                let file = self.file_of(tree, module)?;
-                let exports = &self.trees[file as usize].exports;
-                match exports.iter().find(|(shown, _)| shown == name) {
-                    Some((_, Bound::Value { node, part: None })) => Some(At { tree: file, id: *node }),
-                    Some(_) => None,
-                    None => self.value_in(file, 0, name),
-                }
-            }
+            [
+                Bound::Value {
+                    node,
+                    part: Some(part),
+                },
+            ] => match self.follow(At { tree, id: *node }, LONGEST) {
+                Thing::Value(map) => self.entry(map, part),
+                Thing::Module(file) => self.file_value(file, part, 8),
+                _ => None,
+            },
+            [
+                Bound::Import {
+                    module,
+                    name: Some(name),
+                },
+            ] => self.imported_value(tree, module, name, 8),
             _ => None,
+        }
+    }
+
+    /// The expression behind an imported name; through re-exports.
+    fn imported_value(&self, tree: u32, module: &str, name: &str, depth: u8) -> Option<At> {
+        let depth = depth.checked_sub(1)?;
+        self.file_value(self.file_of(tree, module)?, name, depth)
+    }
+
+    /// The expression that others see under a name of a file.
+    fn file_value(&self, file: u32, name: &str, depth: u8) -> Option<At> {
+        let depth = depth.checked_sub(1)?;
+        let from = &self.trees[file as usize];
+        match from.exports.iter().find(|(shown, _)| shown == name) {
+            Some((_, Bound::Value { node, part: None })) => Some(At {
+                tree: file,
+                id: *node,
+            }),
+            Some((
+                _,
+                Bound::Import {
+                    module,
+                    name: Some(name),
+                },
+            )) if module.is_empty() => self.outer_value(file, name, depth),
+            Some((
+                _,
+                Bound::Import {
+                    module,
+                    name: Some(name),
+                },
+            )) => self.imported_value(file, module, name, depth),
+            Some(_) => None,
+            None => self.outer_value(file, name, depth),
+        }
+    }
+
+    /// The same for a name of a file's outermost scope.
+    fn outer_value(&self, file: u32, name: &str, depth: u8) -> Option<At> {
+        let from = &self.trees[file as usize];
+        match from.bound_in(0, name).as_slice() {
+            [
+                Bound::Import {
+                    module,
+                    name: Some(name),
+                },
+            ] => self.imported_value(file, module, name, depth),
+            [] => {
+                let star = from
+                    .stars
+                    .iter()
+                    .find_map(|star| self.imported_value(file, star, name, depth));
+                // `module.exports = { name }`
+                star.or_else(|| {
+                    let entry = self.entry(self.default_value(file)?, name)?;
+                    Some(self.definition(entry).unwrap_or(entry))
+                })
+            }
+            _ => self.value_in(file, 0, name),
         }
     }
 
@@ -557,7 +617,9 @@ impl Project {
     }
 
     fn any(&self, names: &[String]) -> Option<u32> {
-        names.iter().find_map(|name| self.by_path.get(name).copied())
+        names
+            .iter()
+            .find_map(|name| self.by_path.get(name).copied())
     }
 
     fn python_file(&self, from: &str, module: &str) -> Option<u32> {
@@ -569,11 +631,13 @@ impl Project {
                 (true, false) => rest.clone(),
                 (false, false) => format!("{base}/{rest}"),
             };
-            self.any(&[
-                format!("{whole}.py"),
-                format!("{whole}/__init__.py"),
-                "__init__.py".to_owned(),
-            ][..if whole.is_empty() { 3 } else { 2 }])
+            self.any(
+                &[
+                    format!("{whole}.py"),
+                    format!("{whole}/__init__.py"),
+                    "__init__.py".to_owned(),
+                ][..if whole.is_empty() { 3 } else { 2 }],
+            )
         };
         if dots > 0 {
             let mut base = folder(from);
@@ -737,9 +801,30 @@ fn outside(module: &str) -> String {
 fn is_builtin(name: &str) -> bool {
     matches!(
         name,
-        "print" | "len" | "str" | "int" | "open" | "range" | "dict" | "list" | "set" | "bool"
-            | "float" | "bytes" | "isinstance" | "getattr" | "hash" | "any" | "all" | "sorted"
-            | "Some" | "None" | "Ok" | "Err" | "String" | "Vec"
+        "print"
+            | "len"
+            | "str"
+            | "int"
+            | "open"
+            | "range"
+            | "dict"
+            | "list"
+            | "set"
+            | "bool"
+            | "float"
+            | "bytes"
+            | "isinstance"
+            | "getattr"
+            | "hash"
+            | "any"
+            | "all"
+            | "sorted"
+            | "Some"
+            | "None"
+            | "Ok"
+            | "Err"
+            | "String"
+            | "Vec"
     )
 }
 

@@ -112,7 +112,9 @@ pub(crate) fn take(files: &[(String, String)]) -> Sources {
             continue;
         }
         if text.len() as u64 > LARGEST {
-            sources.unread.push(whole(name, "larger than 1 MiB".to_owned()));
+            sources
+                .unread
+                .push(whole(name, "larger than 1 MiB".to_owned()));
         } else if language(name).is_some() {
             one(name, text.clone(), &mut sources.trees, &mut sources.unread);
         } else {
@@ -144,7 +146,10 @@ fn one(name: &str, text: String, trees: &mut Vec<Tree>, unread: &mut Vec<Unread>
             }
             trees.push(tree);
         }
-        None => unread.push(whole(name, "the grammar gave up".to_owned())),
+        None => unread.push(whole(
+            name,
+            "the grammar gave up, or took too long".to_owned(),
+        )),
     }
 }
 
@@ -202,7 +207,10 @@ fn file(path: &Path) -> Result<String, String> {
         Ok(text) => text,
         Err(error) => error.into_bytes().into_iter().map(char::from).collect(),
     };
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
 }
 
 /// Whether a file that is no source is looked at.
@@ -226,6 +234,7 @@ fn wanted(name: &str) -> bool {
             | "start.sh"
             | "tsconfig.json"
             | "jsconfig.json"
+            | "schema.prisma"
     )
 }
 
@@ -262,7 +271,21 @@ fn walk(root: &Path, paths: &mut Vec<String>, others: &mut Vec<String>, unread: 
                         others.push(path);
                     }
                 }
-                Ok(_) | Err(_) => {}
+                Ok(kind) => {
+                    let known = (language(&name).is_some() && !is_test(&name)) || wanted(&name);
+                    let leads_to_folder = kind.is_symlink()
+                        && !LEFT_OUT.contains(&name.as_str())
+                        && fs::metadata(entry.path()).is_ok_and(|target| target.is_dir());
+                    if known || leads_to_folder {
+                        let why = if kind.is_symlink() {
+                            "a link is not followed"
+                        } else {
+                            "no file"
+                        };
+                        unread.push(whole(&path, why.to_owned()));
+                    }
+                }
+                Err(error) => unread.push(whole(&path, error.to_string())),
             }
         }
     }

@@ -76,7 +76,10 @@ pub(crate) enum Kind {
     /// A name; its text is the name.
     Name,
     /// A string without holes; the content's bytes.
-    Str { from: u32, to: u32 },
+    Str {
+        from: u32,
+        to: u32,
+    },
     /// A string with holes: pieces of text and expressions in turn.
     Template(Kids),
     /// A number; its text is the number.
@@ -90,25 +93,48 @@ pub(crate) enum Kind {
     /// Keys and values in turn; a spread has no key. Also a struct's fields and a destructuring pattern.
     Map(Kids),
     /// `of.name`, `of::name`, `of?.name`
-    Member { of: Id, name: Id },
+    Member {
+        of: Id,
+        name: Id,
+    },
     /// `of[at]`
-    Index { of: Id, at: Id },
+    Index {
+        of: Id,
+        at: Id,
+    },
     /// A call, a construction, a macro.
-    Call { callee: Id, args: Kids },
+    Call {
+        callee: Id,
+        args: Kids,
+    },
     /// `name=value` as an argument.
-    Keyword { name: Id, value: Id },
+    Keyword {
+        name: Id,
+        value: Id,
+    },
     /// `*x`, `**x`, `...x`
     Spread(Id),
     /// Two operands.
-    Binary { op: Op, left: Id, right: Id },
+    Binary {
+        op: Op,
+        left: Id,
+        right: Id,
+    },
     /// `not x`, `!x`
     Not(Id),
     /// `await x`, `x.await`
     Await(Id),
     /// An `if` as statement or expression.
-    If { test: Id, then: Id, other: Id },
+    If {
+        test: Id,
+        then: Id,
+        other: Id,
+    },
     /// `target = value`; the value may be missing in an annotation.
-    Assign { target: Id, value: Id },
+    Assign {
+        target: Id,
+        value: Id,
+    },
     /// A function, method, lambda or closure; `name` may be missing.
     Function {
         name: Id,
@@ -117,7 +143,11 @@ pub(crate) enum Kind {
         body: Id,
     },
     /// A parameter; all but the name may be missing.
-    Param { name: Id, annotation: Id, default: Id },
+    Param {
+        name: Id,
+        annotation: Id,
+        default: Id,
+    },
     /// A class, struct, enum or the methods of one.
     Class {
         name: Id,
@@ -153,7 +183,10 @@ pub(crate) enum Bound {
         name: Option<String>,
     },
     /// An expression, or a part of it: `const { a } = value`.
-    Value { node: Id, part: Option<String> },
+    Value {
+        node: Id,
+        part: Option<String>,
+    },
     /// A function or class.
     Def(Id),
     Param(Id),
@@ -227,9 +260,9 @@ impl Tree {
 
     /// The source of a node.
     pub(crate) fn text(&self, id: Id) -> &str {
-        self.nodes
-            .get(id as usize)
-            .map_or("", |node| &self.text[node.start as usize..node.end as usize])
+        self.nodes.get(id as usize).map_or("", |node| {
+            &self.text[node.start as usize..node.end as usize]
+        })
     }
 
     pub(crate) fn parent(&self, id: Id) -> Option<Id> {
@@ -308,7 +341,11 @@ impl Tree {
                 one(name);
                 one(value);
             }
-            Kind::Spread(of) | Kind::Not(of) | Kind::Await(of) | Kind::Return(of) | Kind::Throw(of) => {
+            Kind::Spread(of)
+            | Kind::Not(of)
+            | Kind::Await(of)
+            | Kind::Return(of)
+            | Kind::Throw(of) => {
                 one(of);
             }
             Kind::Binary { left, right, .. } => {

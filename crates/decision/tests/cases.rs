@@ -29,12 +29,11 @@ fn cases(text: &str) -> Vec<Case> {
             if line == "```" {
                 let case = all.last_mut().expect("a block before the first case");
                 for (number, line) in lines.iter().enumerate() {
-                    let mark = line
-                        .split_once("#=> ")
-                        .or_else(|| line.split_once("//=> "));
+                    let mark = line.split_once("#=> ").or_else(|| line.split_once("//=> "));
                     if let Some((_, wanted)) = mark {
                         let line = number as u32 + 1;
-                        case.wanted.push((path.clone(), line, wanted.trim().to_owned()));
+                        case.wanted
+                            .push((path.clone(), line, wanted.trim().to_owned()));
                     }
                 }
                 case.files.push((path.clone(), lines.join("\n") + "\n"));
@@ -62,7 +61,11 @@ fn cases(text: &str) -> Vec<Case> {
 
 fn origin(decision: &Decision) -> String {
     use model::decision::Origin;
-    let version = |version: &Option<String>| version.as_ref().map_or(String::new(), |one| format!(" {one}"));
+    let version = |version: &Option<String>| {
+        version
+            .as_ref()
+            .map_or(String::new(), |one| format!(" {one}"))
+    };
     match &decision.origin {
         Origin::Library { name, version: one } => format!("library {name}{}", version(one)),
         Origin::Framework { name, version: one } => format!("framework {name}{}", version(one)),
@@ -107,10 +110,17 @@ fn problems(id: &str, case: &Case) -> Vec<String> {
         .filter(|one| one.decision == id)
         .collect();
     let mut problems = Vec::new();
-    let mut left: Vec<&Decision> = found.iter().copied().filter(|one| !one.spans.is_empty()).collect();
+    let mut left: Vec<&Decision> = found
+        .iter()
+        .copied()
+        .filter(|one| !one.spans.is_empty())
+        .collect();
     for (file, line, wanted) in &case.wanted {
         let place = |one: &&Decision| one.spans[0].file == *file && one.spans[0].line == *line;
-        match left.iter().position(|one| place(one) && differs(one, wanted).is_none()) {
+        match left
+            .iter()
+            .position(|one| place(one) && differs(one, wanted).is_none())
+        {
             Some(at) => {
                 left.remove(at);
             }
@@ -127,10 +137,19 @@ fn problems(id: &str, case: &Case) -> Vec<String> {
     for one in left {
         problems.push(format!(
             "{}:{}: read, but not wanted: {} | {} | {:?} below: {:?}",
-            one.spans[0].file, one.spans[0].line, one.choice, origin(one), one.parameters, one.below
+            one.spans[0].file,
+            one.spans[0].line,
+            one.choice,
+            origin(one),
+            one.parameters,
+            one.below
         ));
     }
-    let without: Vec<&Decision> = found.iter().copied().filter(|one| one.spans.is_empty()).collect();
+    let without: Vec<&Decision> = found
+        .iter()
+        .copied()
+        .filter(|one| one.spans.is_empty())
+        .collect();
     let said = match without.first() {
         Some(one) => one.origin.word(),
         None if found.is_empty() => "nothing",
@@ -138,7 +157,10 @@ fn problems(id: &str, case: &Case) -> Vec<String> {
     };
     let wanted = case.without_place.as_deref().unwrap_or("a place");
     if said != wanted && !(wanted == "a place" && case.wanted.is_empty()) {
-        problems.push(format!("wanted {wanted}, it says {said}: {:?}", without.first().map(|one| &one.origin)));
+        problems.push(format!(
+            "wanted {wanted}, it says {said}: {:?}",
+            without.first().map(|one| &one.origin)
+        ));
     }
     if case.wanted.is_empty() && case.without_place.is_none() {
         problems.push("the case expects nothing at all: say `Expect: nothing`".to_owned());
@@ -166,7 +188,12 @@ fn every_case_is_read_as_it_says() {
         }
     }
     println!("{counts:?} in all {}", counts.values().sum::<usize>());
-    assert!(wrong.is_empty(), "{} problems\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} problems\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -184,8 +211,15 @@ fn a_wrong_expectation_is_seen() {
     let text = "## one\n```python a.py\nimport bcrypt\ndef register(password):\n    return bcrypt.hashpw(password, bcrypt.gensalt(12))  #=> bcrypt | library | cost=12\n```\n";
     let case = |text: &str| problems("password-hash", &cases(text)[0]);
     assert_eq!(case(text), Vec::<String>::new());
-    for (from, to) in [("cost=12", "cost=10"), ("library", "runtime"), ("=> bcrypt", "=> scrypt"), ("  #=> bcrypt | library | cost=12", "")] {
-        let broken = text.replace(from, to).replace("## one\n", "## one\nExpect: nothing\n");
+    for (from, to) in [
+        ("cost=12", "cost=10"),
+        ("library", "runtime"),
+        ("=> bcrypt", "=> scrypt"),
+        ("  #=> bcrypt | library | cost=12", ""),
+    ] {
+        let broken = text
+            .replace(from, to)
+            .replace("## one\n", "## one\nExpect: nothing\n");
         assert!(!case(&broken).is_empty(), "{from}");
     }
 }

@@ -1,5 +1,7 @@
 //! What an author decided for a security matter, as the source says it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::Word;
@@ -80,8 +82,8 @@ pub struct Decision {
     /// What was chosen, in a few words: `bcrypt`; empty where nothing was.
     pub choice: String,
     pub origin: Origin,
-    /// Read from the code, in the order of their names: `cost` is `12`.
-    pub parameters: Vec<(String, String)>,
+    /// Read from the code: `cost` is `12`.
+    pub parameters: BTreeMap<String, String>,
     /// A published floor that it does not reach, in words: `35 % of OWASP's 600,000`.
     pub below: Option<String>,
     pub confidence: Confidence,
@@ -95,8 +97,7 @@ pub struct Decision {
 impl Decision {
     /// The value of a parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        let found = self.parameters.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
+        self.parameters.get(name).map(String::as_str)
     }
 
     /// What changes when the decision does: everything but where it stands.

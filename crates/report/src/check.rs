@@ -37,7 +37,7 @@ pub fn findings(session: &Session) -> Vec<Finding<'_>> {
 pub fn render(run: &Run, lines: &[String], paint: Paint) -> String {
     let mut out = String::new();
     for session in &run.sessions {
-        one(&mut out, session, paint);
+        one(&mut out, session, &run.run, paint);
     }
     let foot = crate::calibration::foot(run);
     for line in foot.iter().chain(lines) {
@@ -46,14 +46,14 @@ pub fn render(run: &Run, lines: &[String], paint: Paint) -> String {
     out
 }
 
-fn one(out: &mut String, session: &Session, paint: Paint) {
+fn one(out: &mut String, session: &Session, run: &str, paint: Paint) {
     if let Some(trouble) = &session.trouble {
         let _ = writeln!(out, " {}", paint.odd("Nothing was attacked."));
         let _ = writeln!(out, " {}", clean(&trouble.why));
         for line in trouble.log.lines() {
             let _ = writeln!(out, "   | {}", clean(line));
         }
-        decided(out, session, paint);
+        decided(out, session, run, paint);
         return;
     }
     let count = |word, tier| {
@@ -155,13 +155,15 @@ fn one(out: &mut String, session: &Session, paint: Paint) {
         );
     }
     out.push('\n');
-    decided(out, session, paint);
+    decided(out, session, run, paint);
 }
 
 /// What the source decided, with whether it is in force.
-fn decided(out: &mut String, session: &Session, paint: Paint) {
+fn decided(out: &mut String, session: &Session, run: &str, paint: Paint) {
     if let Some(told) = session.told() {
-        out.push_str(&crate::decisions::list(&told, paint));
+        let short = run.get(run.len().saturating_sub(12)..).unwrap_or(run);
+        let command = format!("unrequested decisions {short}");
+        out.push_str(&crate::decisions::short(&told, &command, paint));
         out.push('\n');
     }
 }

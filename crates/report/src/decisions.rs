@@ -102,6 +102,65 @@ pub fn list(told: &Told, paint: Paint) -> String {
     out
 }
 
+/// The few lines below `check`: what keeps passwords and signs people in, what is weak or not in force, what is missing.
+/// `command` shows all.
+pub fn short(told: &Told, command: &str, paint: Paint) -> String {
+    let mut out = String::new();
+    let chosen: Vec<&Decided> = told
+        .decisions
+        .iter()
+        .filter(|one| one.decision.origin.is_chosen())
+        .collect();
+    let by = |is: &dyn Fn(&Decided) -> bool| chosen.iter().filter(|one| is(one)).count();
+    let unasked = by(&|one| one.asked.is_none());
+    let unreviewed = by(&|one| one.reviewed.as_ref().is_none_or(|review| !review.holds));
+    let head = format!(
+        "DECIDED in the source: {}, asked for by nobody: {unasked}, reviewed by nobody: {unreviewed}",
+        chosen.len()
+    );
+    let _ = writeln!(out, " {}", paint.head(&head));
+    for one in chosen {
+        let central = matches!(one.decision.decision.as_str(), "password-hash" | "token-signing");
+        if !central && one.decision.below.is_none() && one.in_force != InForce::NotInForce {
+            continue;
+        }
+        let force = match one.in_force {
+            InForce::Untested => "",
+            force => force.name(),
+        };
+        let facts = format!("{}  {}", choice(&one.decision), place(&one.decision));
+        let room = WIDTH.saturating_sub(3 + ID + 1 + force.len() + 2);
+        let facts = clip(&facts, room);
+        let gap = room - facts.chars().count() + 2;
+        let force = match one.in_force {
+            InForce::NotInForce | InForce::Absent => paint.bad(force),
+            InForce::Enforced | InForce::Gift => paint.good(force),
+            InForce::Untested => force.to_owned(),
+        };
+        let line = format!("   {:<ID$} {facts}{:gap$}{force}", one.decision.decision, "");
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let named = |is: &dyn Fn(&Origin) -> bool| {
+        let ids: Vec<&str> = told
+            .decisions
+            .iter()
+            .filter(|one| is(&one.decision.origin) && one.decision.decision != "secret-logging")
+            .map(|one| one.decision.decision.as_str())
+            .collect();
+        ids.join(", ")
+    };
+    let absent = named(&|origin| *origin == Origin::Absent);
+    if !absent.is_empty() {
+        wrap(&mut out, "   ", "     ", &format!("not decided: {absent}"));
+    }
+    let unknown = named(&|origin| matches!(origin, Origin::Unknown { .. }));
+    if !unknown.is_empty() {
+        wrap(&mut out, "   ", "     ", &format!("not known: {unknown}"));
+    }
+    let _ = writeln!(out, "   all of it   {command}");
+    out
+}
+
 fn entry(out: &mut String, one: &Decided, paint: Paint) {
     let decision = &one.decision;
     let force = match one.in_force {
@@ -448,7 +507,7 @@ mod tests {
             decision: id.into(),
             choice: "bcrypt".into(),
             origin,
-            parameters: vec![("cost".into(), "4\u{1b}[31m".into())],
+            parameters: [("cost".into(), "4\u{1b}[31m".into())].into(),
             below: Some("cost 4, OWASP's floor is 10".into()),
             confidence: Confidence::High,
             spans: vec![Span {

@@ -4,12 +4,17 @@ mod python;
 mod rust;
 mod script;
 
-use tree_sitter::{Node as Raw, Parser};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tree_sitter::{Node as Raw, ParseOptions, ParseState, Parser};
 
 use crate::tree::{Bound, Id, Kids, Kind, Lang, NONE, Node, Tree};
 
 /// How deep sources may nest; deeper parts are said to be unread.
 const DEEPEST: usize = 300;
+/// A file that takes longer is said to be unread.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The grammar of a file name's ending.
 pub(crate) fn language(path: &str) -> Option<(Lang, tree_sitter::Language)> {
@@ -32,7 +37,7 @@ pub(crate) fn lower(path: String, text: String) -> Option<Tree> {
     let (lang, grammar) = language(&path)?;
     let mut parser = Parser::new();
     parser.set_language(&grammar).ok()?;
-    let raw = parser.parse(&text, None)?;
+    let raw = parse(&mut parser, text.as_bytes())?;
     let mut lower = Lower {
         tree: Tree::new(path, lang, text),
         scopes: Vec::new(),
@@ -54,8 +59,49 @@ pub(crate) fn lower(path: String, text: String) -> Option<Tree> {
     lower.tree.nodes[0].kind = Kind::Block(kids);
     lower.tree.root = 0;
     lower.adopt();
+    // A root that is an error itself, and errors that count as extras, are no children that anything looks at.
+    if lower.tree.broken.is_empty()
+        && let Some(first) = first_error(raw.root_node())
+    {
+        lower.tree.broken.push(first);
+    }
     Some(lower.tree)
 }
+
+/// Some grammars take the square of a file's length for what nobody writes, such as 20,000 lines of comments.
+fn parse(parser: &mut Parser, text: &[u8]) -> Option<tree_sitter::Tree> {
+    let start = Instant::now();
+    let mut in_time = |_: &ParseState| {
+        if start.elapsed() > LONGEST {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let options = ParseOptions::new().progress_callback(&mut in_time);
+    let mut rest = |from: usize, _| text.get(from..).unwrap_or_default();
+    parser.parse_with_options(&mut rest, None, Some(options))
+}
+
+/// Where the first part stands that the grammar could not read.
+fn first_error(root: Raw<'_>) -> Option<u32> {
+    let mut node = root;
+    loop {
+        if node.is_error() || node.is_missing() {
+            return Some(node.start_byte() as u32);
+        }
+        if !node.has_error() {
+            return None;
+        }
+        let mut cursor = node.walk();
+        node = node
+            .children(&mut cursor)
+            .find(|child| child.has_error() || child.is_missing())?;
+    }
+}
+
+/// A name that is given more values than this in one place stands for none of them.
+const MOST_VALUES: usize = 64;
 
 struct Lower {
     tree: Tree,
@@ -112,7 +158,9 @@ impl Lower {
         }
         if let Some(all) = self.tree.bound.get_mut(name) {
             let one = (scope, what);
-            if !all.contains(&one) {
+            let last = || all.iter().rev().take(MOST_VALUES);
+            let many = all.len() >= MOST_VALUES && last().all(|(home, _)| *home == scope);
+            if !many && !last().any(|known| *known == one) {
                 all.push(one);
             }
         }

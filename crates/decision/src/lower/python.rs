@@ -108,7 +108,10 @@ impl Lower {
                 let value = self.python_opt(field("value"));
                 self.push(Kind::Keyword { name, value }, node)
             }
-            "list_splat" | "dictionary_splat" | "list_splat_pattern" | "dictionary_splat_pattern" => {
+            "list_splat"
+            | "dictionary_splat"
+            | "list_splat_pattern"
+            | "dictionary_splat_pattern" => {
                 let of = self.python_opt(named(node).first().copied());
                 self.push(Kind::Spread(of), node)
             }
@@ -288,7 +291,10 @@ impl Lower {
     }
 
     fn python_comparison(&mut self, node: Raw<'_>) -> Id {
-        let operands: Vec<Id> = named(node).into_iter().map(|one| self.python(one)).collect();
+        let operands: Vec<Id> = named(node)
+            .into_iter()
+            .map(|one| self.python(one))
+            .collect();
         let mut cursor = node.walk();
         let words: Vec<&str> = node
             .children_by_field_name("operators", &mut cursor)

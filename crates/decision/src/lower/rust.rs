@@ -20,7 +20,12 @@ impl Lower {
                 let decorators = self.kids(&attributes);
                 attributes.clear();
                 match &mut self.tree.nodes[id as usize].kind {
-                    Kind::Function { decorators: own, .. } | Kind::Class { decorators: own, .. } => {
+                    Kind::Function {
+                        decorators: own, ..
+                    }
+                    | Kind::Class {
+                        decorators: own, ..
+                    } => {
                         *own = decorators;
                     }
                     _ => {}
@@ -42,8 +47,14 @@ impl Lower {
     fn rust_node(&mut self, node: Raw<'_>) -> Id {
         let field = |name: &str| node.child_by_field_name(name);
         match node.kind() {
-            "identifier" | "field_identifier" | "type_identifier" | "self" | "crate" | "super"
-            | "primitive_type" | "shorthand_field_identifier" => self.push(Kind::Name, node),
+            "identifier"
+            | "field_identifier"
+            | "type_identifier"
+            | "self"
+            | "crate"
+            | "super"
+            | "primitive_type"
+            | "shorthand_field_identifier" => self.push(Kind::Name, node),
             "string_literal" | "raw_string_literal" => self.rust_string(node),
             "integer_literal" | "float_literal" => self.push(Kind::Num, node),
             "boolean_literal" => {
@@ -265,7 +276,11 @@ impl Lower {
         }
         self.scopes.push(id);
         let mut params = Vec::new();
-        for one in node.child_by_field_name("parameters").map(named).unwrap_or_default() {
+        for one in node
+            .child_by_field_name("parameters")
+            .map(named)
+            .unwrap_or_default()
+        {
             let pattern = one.child_by_field_name("pattern").unwrap_or(one);
             let name = self.rust(pattern);
             let annotation = self.rust_opt(one.child_by_field_name("type"));
@@ -370,7 +385,11 @@ impl Lower {
             "scoped_use_list" => {
                 let path = join(prefix, &text(node.child_by_field_name("path")));
                 let path = path.trim_end_matches("::").to_owned();
-                for one in node.child_by_field_name("list").map(named).unwrap_or_default() {
+                for one in node
+                    .child_by_field_name("list")
+                    .map(named)
+                    .unwrap_or_default()
+                {
                     self.rust_use(one, &path);
                 }
             }

@@ -48,11 +48,16 @@ impl Lower {
     fn script_node(&mut self, node: Raw<'_>) -> Id {
         let field = |name: &str| node.child_by_field_name(name);
         match node.kind() {
-            "identifier" | "property_identifier" | "private_property_identifier" | "this"
-            | "shorthand_property_identifier" | "shorthand_property_identifier_pattern"
-            | "statement_identifier" | "type_identifier" | "super" | "import" => {
-                self.push(Kind::Name, node)
-            }
+            "identifier"
+            | "property_identifier"
+            | "private_property_identifier"
+            | "this"
+            | "shorthand_property_identifier"
+            | "shorthand_property_identifier_pattern"
+            | "statement_identifier"
+            | "type_identifier"
+            | "super"
+            | "import" => self.push(Kind::Name, node),
             "string" => self.script_string(node),
             "template_string" => {
                 let mut ids = Vec::new();
@@ -137,10 +142,12 @@ impl Lower {
                     self.push(Kind::Other(kids), node)
                 }
             }
-            "parenthesized_expression" | "expression_statement" | "as_expression"
-            | "satisfies_expression" | "non_null_expression" | "optional_type" => {
-                self.script_first(node)
-            }
+            "parenthesized_expression"
+            | "expression_statement"
+            | "as_expression"
+            | "satisfies_expression"
+            | "non_null_expression"
+            | "optional_type" => self.script_first(node),
             "type_assertion" => self.script_opt(named(node).last().copied()),
             "await_expression" => {
                 let of = self.script_first(node);

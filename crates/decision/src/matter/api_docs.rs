@@ -40,6 +40,9 @@ fn read(index: &Index) -> Outcome {
         .first()
         .map(|(at, _)| (Lang::Script, "@fastify/swagger-ui", *at));
     match served.or(mounted) {
+        Some((lang, name, at)) if super::production_detection::depends_on_mode(index, at) => {
+            Outcome::Found(vec![Found::new(index, "off in production", index.origin(lang, name), at)])
+        }
         Some((lang, name, at)) => Outcome::Found(vec![
             Found::new(index, "on", index.origin(lang, name), at)
                 .below(Some("anybody may read it".to_owned())),

@@ -25,7 +25,7 @@ pub(crate) static MATTER: Matter = Matter {
 fn read(index: &Index) -> Outcome {
     let project = &index.project;
     let mut found = Vec::new();
-    for call in index.calls.iter().filter(|call| call.live) {
+    for call in index.calls.iter().filter(|call| call.live && index.is_used(call.at)) {
         match (project.lang(call.at), call.name.as_str()) {
             (Lang::Python, "fastapi.middleware.cors.CORSMiddleware" | "starlette.middleware.cors.CORSMiddleware") => {
                 found.push(starlette(index, call, &call.name));
@@ -59,7 +59,11 @@ fn read(index: &Index) -> Outcome {
     if index.routes.is_empty() {
         return Outcome::NoPlace;
     }
-    Outcome::Nothing
+    let dead = ["cors", "@fastify/cors", "flask_cors.CORS"].iter().find_map(|name| index.calls_named(name).next());
+    match dead {
+        Some(call) => Outcome::Unclear(index.is_dead(call, "CORS")),
+        None => Outcome::Nothing,
+    }
 }
 
 fn starlette(index: &Index, call: &Call, name: &str) -> Found {
@@ -173,6 +177,7 @@ fn by_hand(index: &Index) -> Vec<Found> {
             if matches!(tree.kind(id), Kind::Str { .. })
                 && project.string(at).is_some_and(|text| text.eq_ignore_ascii_case("access-control-allow-origin"))
                 && index.is_used(at)
+                && !index.only_asks(at)
             {
                 places.push(at);
             }

@@ -11,6 +11,7 @@ use model::decision::{Confidence, Origin, Span};
 use crate::index::Index;
 use crate::manifest::Packages;
 use crate::matter::{Found, Matter, Outcome};
+use crate::tree::Lang;
 
 pub(crate) static MATTER: Matter = Matter {
     title: "dependency pinning",
@@ -21,16 +22,15 @@ pub(crate) static MATTER: Matter = Matter {
 
 fn read(index: &Index) -> Outcome {
     let manifests = &index.project.manifests;
-    let used: Vec<&Packages> = [&manifests.python, &manifests.script, &manifests.rust]
+    let used: Vec<(Lang, &Packages)> = [Lang::Python, Lang::Script, Lang::Rust]
         .into_iter()
-        .filter(|one| !one.direct.is_empty())
+        .map(|lang| (lang, manifests.of(lang)))
+        .filter(|(_, one)| !one.direct.is_empty())
         .collect();
-    if used.is_empty() {
-        return Outcome::NoPlace;
-    }
-    let exact = used.iter().all(|one| one.direct.values().all(|asked| is_exact(asked)));
-    let locked = used.iter().all(|one| one.locked.is_some());
-    let bare = used.iter().any(|one| one.direct.values().any(|asked| matches!(asked.as_str(), "" | "*" | "latest")));
+    let is_loose = |(lang, one): &(Lang, &Packages)| !one.direct.values().all(|asked| is_exact(*lang, asked));
+    let exact = !used.iter().any(is_loose);
+    let locked = used.iter().all(|(_, one)| one.locked.is_some());
+    let bare = used.iter().any(|(_, one)| one.direct.values().any(|asked| matches!(asked.as_str(), "" | "*" | "latest")));
     let (choice, below) = match (exact, locked, bare) {
         (true, true, _) => ("exact, with lock file", None),
         (true, false, _) => ("exact", None),
@@ -38,10 +38,25 @@ fn read(index: &Index) -> Outcome {
         (false, false, false) => ("ranges", Some("an install may bring other packages than were tried")),
         (false, false, true) => ("unpinned", Some("an install brings whatever is newest")),
     };
-    let place = index.project.others.iter().find(|(name, _)| {
-        let name = name.rsplit('/').next().unwrap_or(name);
-        matches!(name, "requirements.txt" | "pyproject.toml" | "package.json" | "Cargo.toml")
-    });
+    // The manifest that decides: the first that leaves something open.
+    let Some(first) = used.first().copied() else {
+        return Outcome::NoPlace;
+    };
+    let open = |one: &&(Lang, &Packages)| is_loose(one) && one.1.locked.is_none();
+    let (lang, _) = used.iter().find(open).copied().unwrap_or(first);
+    let place = index
+        .project
+        .others
+        .iter()
+        .filter(|(path, _)| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            match lang {
+                Lang::Python => matches!(name, "requirements.txt" | "pyproject.toml"),
+                Lang::Script => name == "package.json",
+                Lang::Rust => name == "Cargo.toml",
+            }
+        })
+        .min_by_key(|(path, _)| path.matches('/').count());
     let Some((file, text)) = place else {
         return Outcome::NoPlace;
     };
@@ -63,10 +78,17 @@ fn read(index: &Index) -> Outcome {
     }])
 }
 
-/// `==1.2.3`, `1.2.3`, `=1.2.3`; in a Cargo manifest a plain number is a range.
-fn is_exact(asked: &str) -> bool {
-    let plain = asked.trim_start_matches("==").trim_start_matches('=');
-    plain.starts_with(|c: char| c.is_ascii_digit())
-        && plain.matches('.').count() >= 2
-        && !plain.contains(['*', '^', '~', '<', '>', ',', '|', ' ', 'x'])
+/// `==1.2.3` in Python, `1.2.3` in JavaScript, `=1.2.3` in Rust.
+fn is_exact(lang: Lang, asked: &str) -> bool {
+    let is_version = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_digit())
+            && !text.contains(['*', '^', '~', '<', '>', ',', '|', ' '])
+            && !text.split('.').any(|part| part == "x")
+    };
+    let plain = asked.trim_start_matches('=');
+    match lang {
+        Lang::Python if asked.starts_with("==") => is_version(plain),
+        Lang::Rust if !asked.starts_with('=') => false,
+        Lang::Python | Lang::Script | Lang::Rust => is_version(plain) && plain.matches('.').count() >= 2,
+    }
 }

@@ -15,7 +15,7 @@ use crate::tree::{Kind, Lang};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "error handling",
-    exploits: &["docs-in-production"],
+    exploits: &[],
     words: &["error handl", "stack trace", "error message", "debug mode", "tracebacks"],
     read,
 };
@@ -36,25 +36,19 @@ fn read(index: &Index) -> Outcome {
             ]);
         }
     }
-    match own(index) {
-        Some(at) => Outcome::Found(vec![
-            Found::new(index, "handler of its own", Origin::HandWritten, at),
-        ]),
-        None => {
-            let first = index.routes[0].at;
-            let lang = project.lang(first);
-            let name = match lang {
-                Lang::Python if project.manifests.python.has("fastapi") => "fastapi",
-                Lang::Python => "flask",
-                Lang::Script if project.manifests.script.has("next") => "next",
-                Lang::Script => "express",
-                Lang::Rust => "axum",
-            };
-            Outcome::Found(vec![
-                Found::new(index, "framework's default", index.origin(lang, name), first),
-            ])
-        }
+    if let Some(at) = own(index) {
+        return Outcome::Found(vec![Found::new(index, "handler of its own", Origin::HandWritten, at)]);
     }
+    let first = index.routes[0].at;
+    let lang = project.lang(first);
+    let name = match lang {
+        Lang::Python if project.manifests.python.has("fastapi") => "fastapi",
+        Lang::Python => "flask",
+        Lang::Script if project.manifests.script.has("next") => "next",
+        Lang::Script => "express",
+        Lang::Rust => "axum",
+    };
+    Outcome::Found(vec![Found::new(index, "framework's default", index.origin(lang, name), first)])
 }
 
 fn own(index: &Index) -> Option<At> {
@@ -102,6 +96,14 @@ fn own(index: &Index) -> Option<At> {
     }
     // A function around handlers that catches what they throw.
     index.routes.iter().flat_map(|route| &route.guards).copied().find(|guard| {
-        project.lang(*guard) == Lang::Script && project.text(*guard).contains("catch")
+        project.lang(*guard) == Lang::Script
+            && project.inside(*guard).into_iter().any(|at| match project.kind(at) {
+                Kind::Call { .. } => index.call(at).is_some_and(|call| call.method == "catch"),
+                Kind::Other(_) => {
+                    let text = project.text(at);
+                    text.starts_with("try") && text.contains("catch")
+                }
+                _ => false,
+            })
     })
 }

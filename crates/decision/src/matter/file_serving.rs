@@ -41,10 +41,11 @@ fn read(index: &Index) -> Outcome {
                 matches!(tree.kind(id), Kind::Str { .. })
                     && tree.string(id).is_some_and(|text| text.eq_ignore_ascii_case("x-content-type-options"))
                     && index.is_used(at)
+                    && !index.only_asks(at)
             })
     }) || ["helmet", "@fastify/helmet", "flask_talisman.Talisman"]
         .iter()
-        .any(|name| index.calls_named(name).any(|call| call.live));
+        .any(|name| index.calls_named(name).any(|call| call.live && index.is_used(call.at)));
     let code = index.code_of(route);
     let nodes = index.nodes_of(&code);
     let with = |found: Found| {
@@ -164,7 +165,8 @@ fn static_folder(index: &Index) -> Option<At> {
     let project = &index.project;
     let uploads = |at: At| {
         let text = project.text(at).to_ascii_lowercase();
-        text.contains("upload") || project.fold(at).show().is_some_and(|text| text.to_ascii_lowercase().contains("upload"))
+        let made = project.definition(at).map(|at| project.text(at).to_ascii_lowercase());
+        text.contains("upload") || made.is_some_and(|text| text.contains("upload")) || project.fold(at).show().is_some_and(|text| text.to_ascii_lowercase().contains("upload"))
     };
     index
         .calls

@@ -99,7 +99,10 @@ fn body(index: &Index, route: &Route) -> Option<How> {
     let code = index.reach_all(&[route.handler]);
     let nodes = index.nodes_of(&code);
     let takes = nodes.iter().copied().find(|at| takes_json(index, *at))?;
-    let all = index.nodes_with_values(&code);
+    let mut all = index.nodes_with_values(&code);
+    // What runs before may check the body too; what it makes of tokens is no matter here.
+    let before = index.nodes_of(&index.reach_all(&route.guards));
+    all.extend(before.into_iter().filter(|at| index.call(*at).is_some_and(|call| about_body(index, &call.args))));
     for at in &all {
         let Some(call) = index.call(*at) else {
             continue;
@@ -115,6 +118,16 @@ fn body(index: &Index, route: &Route) -> Option<How> {
         if let (Some((_, name)), true) = (known, checks) {
             let origin = index.origin(lang, name);
             return Some(How::Schema(*at, origin));
+        }
+        // `Note().load(…)` with a schema of the app's own.
+        if matches!(call.method.as_str(), "load" | "loads" | "validate")
+            && let Kind::Call { callee, .. } = project.kind(*at)
+            && let Kind::Member { of, .. } = project.kind(at.with(callee))
+            && let Thing::Inside(class) = project.resolve(at.with(of))
+            && let Kind::Class { bases, .. } = project.kind(class)
+            && project.list(class, bases).iter().any(|base| is_model(index, *base, "marshmallow.", 4))
+        {
+            return Some(How::Schema(*at, index.origin(lang, "marshmallow")));
         }
         // `Event.model_validate_json(body)` with a model of the app's own.
         if matches!(call.method.as_str(), "model_validate_json" | "model_validate" | "parse_raw") {
@@ -157,19 +170,20 @@ fn typed(index: &Index, param: At) -> Option<How> {
     let Kind::Class { bases, .. } = project.kind(class) else {
         return None;
     };
-    let model = project.list(class, bases).iter().any(|base| is_model(index, *base, 4));
+    let model = project.list(class, bases).iter().any(|base| is_model(index, *base, "pydantic.", 4));
     model.then(|| How::Schema(class, index.origin(Lang::Python, "pydantic")))
 }
 
-fn is_model(index: &Index, base: At, depth: u8) -> bool {
+fn is_model(index: &Index, base: At, package: &str, depth: u8) -> bool {
     let project = &index.project;
     match project.resolve(base) {
-        Thing::Outside(name) => matches!(name.as_str(), "pydantic.BaseModel" | "sqlmodel.SQLModel"),
+        Thing::Outside(name) if package == "pydantic." => matches!(name.as_str(), "pydantic.BaseModel" | "sqlmodel.SQLModel"),
+        Thing::Outside(name) => name.starts_with(package) && name.ends_with("Schema"),
         Thing::Inside(class) if depth > 0 => match project.kind(class) {
             Kind::Class { bases, .. } => project
                 .list(class, bases)
                 .iter()
-                .any(|one| is_model(index, *one, depth - 1)),
+                .any(|one| is_model(index, *one, package, depth - 1)),
             _ => false,
         },
         _ => false,

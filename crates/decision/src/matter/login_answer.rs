@@ -63,20 +63,24 @@ fn read(index: &Index) -> Outcome {
             ]);
         }
     }
-    match dummy(index, &code, &nodes, route) {
-        Some(at) => Outcome::Found(vec![
+    if let Some(at) = dummy(index, &code, &nodes, route) {
+        Outcome::Found(vec![
             Found::new(index, "same answer and same work", Origin::HandWritten, at).unsure(Confidence::Medium),
-        ]),
-        None => {
-            let at = nodes.iter().copied().find(|at| {
-                matches!(project.kind(*at), Kind::If { test, .. } if test != NONE && about_user(index, at.with(test)))
-            });
-            Outcome::Found(vec![
-                Found::new(index, "same answer, less work for unknown", Origin::HandWritten, at.unwrap_or(route.handler))
-                    .below(Some("an unknown account is answered sooner".to_owned()))
-                    .unsure(Confidence::Medium),
-            ])
+        ])
+    } else {
+        let at = nodes.iter().copied().find(|at| {
+            matches!(project.kind(*at), Kind::If { test, .. } if test != NONE && about_user(index, at.with(test))
+                && (!project.text(at.with(test)).to_ascii_lowercase().contains("username")
+                    || about_password(index, at.with(test))))
+        });
+        if at.is_none() && !index.calls_in(&code).iter().any(|call| CHECKS.contains(&call.name.as_str())) {
+            return Outcome::Unclear("no look at an account is seen behind the sign-in".to_owned());
         }
+        Outcome::Found(vec![
+            Found::new(index, "same answer, less work for unknown", Origin::HandWritten, at.unwrap_or(route.handler))
+                .below(Some("an unknown account is answered sooner".to_owned()))
+                .unsure(Confidence::Medium),
+        ])
     }
 }
 
@@ -99,7 +103,7 @@ fn only_user(index: &Index, at: At) -> bool {
         Kind::Binary { op: Op::Eq, right, .. } => project.kind(at.with(right)) == Kind::Null,
         _ => false,
     };
-    alone && about_user(index, at) && !text.contains("password") && !text.contains("verify") && !text.contains("admin")
+    alone && about_user(index, at) && !text.contains("username") && !text.contains("password") && !text.contains("verify") && !text.contains("admin")
 }
 
 /// Texts and numbers of an answer.

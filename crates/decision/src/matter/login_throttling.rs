@@ -2,18 +2,20 @@
 //!
 //! ## What is read
 //! Everything that runs for the route that signs people in: its dependencies, decorators and middleware, and the app's own
-//! functions that they reach. A limit is a library's, or code of the app's own that answers 429 after a comparison.
+//! functions that they reach. A limit is a library's, or code of the app's own that answers 429 after a comparison, or that
+//! refuses after a comparison with what is called attempts, failures or a lock.
 //!
 //! ## Does not see
 //! Limits of a proxy in front of the app. Whether the address is the client's own or one that it may write: the exploit does.
 
 use model::decision::{Confidence, Origin};
 
+use crate::fold::{Value, duration};
 use crate::index::{Call, Index};
 use crate::matter::{Found, Matter, Outcome};
 use crate::project::{At, Thing};
 use crate::routes::{Purpose, Route};
-use crate::tree::{Kind, Lang, NONE};
+use crate::tree::{Kind, Lang, NONE, Op};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "login throttling",
@@ -22,7 +24,7 @@ pub(crate) static MATTER: Matter = Matter {
     read,
 };
 
-const LIBRARIES: [(Lang, &str); 14] = [
+const LIBRARIES: [(Lang, &str); 15] = [
     (Lang::Python, "slowapi.Limiter().limit"),
     (Lang::Python, "slowapi.Limiter().shared_limit"),
     (Lang::Python, "flask_limiter.Limiter().limit"),
@@ -35,6 +37,7 @@ const LIBRARIES: [(Lang, &str); 14] = [
     (Lang::Script, "rate-limiter-flexible.RateLimiterMemory"),
     (Lang::Script, "rate-limiter-flexible.RateLimiterRedis"),
     (Lang::Rust, "tower_governor.GovernorLayer"),
+    (Lang::Rust, "tower_governor.GovernorLayer.new"),
     (Lang::Rust, "tower_governor.governor.GovernorConfigBuilder.default"),
     (Lang::Rust, "governor.RateLimiter.keyed"),
 ];
@@ -46,7 +49,7 @@ fn read(index: &Index) -> Outcome {
     }
     let mut found = Vec::new();
     for route in &routes {
-        found.extend(library(index, route).or_else(|| by_hand(index, route)));
+        found.extend(library(index, route).or_else(|| by_hand(index, route)).or_else(|| lock(index, route)));
     }
     if !found.is_empty() {
         found.truncate(1);
@@ -84,9 +87,10 @@ fn library(index: &Index, route: &Route) -> Option<Found> {
             if used {
                 let origin = index.origin(lang, name);
                 let (limit, window) = numbers(index, call);
-                let limit = limit.or_else(|| handed_over(index, call, &code));
+                let limit = limit.or_else(|| handed_over(index, call, &code, route));
+                let choice = if name == "express-slow-down" { "delay" } else { "limit per address" };
                 return Some(
-                    Found::new(index, "limit per address", origin, call.at)
+                    Found::new(index, choice, origin, call.at)
                         .with("limit", limit)
                         .with("window s", window),
                 );
@@ -118,10 +122,12 @@ fn library(index: &Index, route: &Route) -> Option<Found> {
 }
 
 /// `callsAMinute(5)`: the first number that the function around the library's call is given on this way.
-fn handed_over(index: &Index, call: &Call, code: &[At]) -> Option<String> {
+fn handed_over(index: &Index, call: &Call, code: &[At], route: &Route) -> Option<String> {
     let project = &index.project;
     let around = index.owner(call.at);
-    let given = index.nodes_with_values(code).into_iter().find_map(|at| {
+    // `app.post('/login', loginLimit, …)`
+    let declared = project.inside(route.at).into_iter().filter_map(|at| project.definition(at));
+    let given = declared.chain(index.nodes_with_values(code)).find_map(|at| {
         let Kind::Call { callee, args } = project.kind(at) else {
             return None;
         };
@@ -144,6 +150,14 @@ fn numbers(index: &Index, call: &Call) -> (Option<String>, Option<String>) {
         .map(|ms| ms / 1000.0)
         .or_else(|| number(&["seconds", "duration"]))
         .or_else(|| number(&["minutes"]).map(|one| one * 60.0));
+    // `Ratelimit.slidingWindow(10, '60 s')`
+    let sliding = call.named(project, "limiter").and_then(|at| index.call(project.definition(at).unwrap_or(at)));
+    if let Some(inner) = sliding {
+        let numbers: Vec<_> = inner.args.iter().map(|at| project.fold(*at)).collect();
+        let limit = numbers.first().and_then(Value::number);
+        let window = numbers.get(1).and_then(Value::text).and_then(|text| duration(&text.replace(' ', "")));
+        return (limit.map(|one| one.to_string()), window.map(|one| one.to_string()));
+    }
     if limit.is_some() || window.is_some() {
         return (limit.map(|one| one.to_string()), window.map(|one| one.to_string()));
     }
@@ -232,17 +246,46 @@ fn by_hand(index: &Index, route: &Route) -> Option<Found> {
     Some(found.with("limit", limit).with("window s", window))
 }
 
+/// A refusal after a comparison with what is called attempts, failures or a lock.
+fn lock(index: &Index, route: &Route) -> Option<Found> {
+    let project = &index.project;
+    let nodes = index.nodes_of(&index.code_of(route));
+    let (at, test) = nodes.iter().copied().find_map(|at| {
+        let Kind::If { test, then, .. } = project.kind(at) else {
+            return None;
+        };
+        if test == NONE || then == NONE {
+            return None;
+        }
+        let compare = project.inside(at.with(test)).into_iter().find(|one| match project.kind(*one) {
+            Kind::Binary { op: Op::Lt | Op::Le | Op::Gt | Op::Ge, .. } => {
+                let text = project.text(*one).to_ascii_lowercase();
+                ["attempt", "fail", "tries", "lock"].iter().any(|word| text.contains(word))
+            }
+            _ => false,
+        })?;
+        let refuses = project.inside(at.with(then)).into_iter().any(|one| match project.kind(one) {
+            Kind::Num => project.fold(one).number().is_some_and(|code| [401.0, 403.0, 423.0].contains(&code)),
+            _ => false,
+        });
+        refuses.then_some((at, compare))
+    })?;
+    let function = index.owner(at);
+    Some(
+        Found::new(index, "lock-out", Origin::HandWritten, function)
+            .by_hand(index, function)
+            .with("limit", compared(index, test))
+            .unsure(Confidence::Medium),
+    )
+}
+
 /// `Limit(5, 60)`: what the limiter on this way was made with.
 fn made_with(index: &Index, class: Option<At>, code: &[At]) -> Option<(Option<String>, Option<String>)> {
     let project = &index.project;
     let class = class?;
     let nodes = index.nodes_with_values(code);
-    let call = index.calls.iter().find(|call| {
-        let Kind::Call { callee, .. } = project.kind(call.at) else {
-            return false;
-        };
-        project.resolve(call.at.with(callee)) == Thing::Inside(class)
-            && (nodes.contains(&call.at) || nodes.iter().any(|at| project.definition(*at) == Some(call.at)))
+    let call = index.calls_to(class).find(|call| {
+        nodes.contains(&call.at) || nodes.iter().any(|at| project.definition(*at) == Some(call.at))
     })?;
     let mut numbers = call.args.iter().filter_map(|at| project.fold(*at).number());
     let shown = |one: Option<f64>| one.map(|number| number.to_string());

@@ -25,7 +25,6 @@ pub(crate) static MATTER: Matter = Matter {
 const OWNERS: [&str; 8] = ["owner", "user_id", "userid", "owner_id", "ownerid", "author_id", "account_id", "created_by"];
 
 fn read(index: &Index) -> Outcome {
-    let project = &index.project;
     let routes: Vec<&Route> = index.routes.iter().filter(|route| personal(route)).collect();
     if routes.is_empty() {
         return Outcome::NoPlace;
@@ -57,7 +56,6 @@ fn read(index: &Index) -> Outcome {
     if looked == 0 {
         return Outcome::Unclear("no statement about what belongs to users could be read".to_owned());
     }
-    let _ = project;
     let (choice, first) = match (missing.first(), in_query.first(), after.first()) {
         (Some((_, at)), _, _) => ("missing on some", *at),
         (None, Some(at), None) => ("in the query", *at),
@@ -84,7 +82,7 @@ fn binds(text: &str) -> bool {
         return true;
     };
     let condition = condition.split(" order by ").next().unwrap_or(condition);
-    let mut depth = 0i32;
+    let mut depth = 0;
     let mut alternatives = vec![String::new()];
     for word in condition.split_inclusive([' ', '(', ')']) {
         if depth == 0 && word.trim() == "or" {
@@ -92,7 +90,8 @@ fn binds(text: &str) -> bool {
         } else if let Some(last) = alternatives.last_mut() {
             last.push_str(word);
         }
-        depth += word.matches('(').count() as i32 - word.matches(')').count() as i32;
+        depth += word.matches('(').count();
+        depth = depth.saturating_sub(word.matches(')').count());
     }
     alternatives
         .iter()

@@ -60,7 +60,9 @@ fn read(index: &Index) -> Outcome {
                 let number = index.folded(name).number();
                 if let Some(number) = number {
                     let is_least = matches!(index.call(call).map(|call| call.method.as_str()), Some("min" | "nonempty"))
-                        || index.call(call).is_some_and(|one| one.named(project, "min_length").is_some());
+                        || index.call(call).is_some_and(|one| {
+                            ["min_length", "min"].iter().any(|name| one.named(project, name).is_some())
+                        });
                     if is_least && least.is_none() {
                         least = Some((number, call));
                     }
@@ -106,8 +108,34 @@ fn read(index: &Index) -> Outcome {
                     .below(Some("1 character, ASVS 6.2.1 asks for 8".to_owned())),
             ]);
         }
+        if let Some(at) = nodes.iter().copied().find(|at| pattern(index, *at)) {
+            let span = project.span(at);
+            return Outcome::Unclear(format!("{}:{} matches the password with a pattern, which is not read", span.file, span.line));
+        }
     }
     Outcome::Nothing
+}
+
+/// `re.fullmatch(…, password)`, `/…/.test(password)`, `password.match(/…/)`
+fn pattern(index: &Index, at: At) -> bool {
+    let project = &index.project;
+    let Some(call) = index.call(at) else {
+        return false;
+    };
+    let of = match project.kind(at) {
+        Kind::Call { callee, .. } => match project.kind(at.with(callee)) {
+            Kind::Member { of, .. } => Some(at.with(of)),
+            _ => None,
+        },
+        _ => None,
+    };
+    match call.method.as_str() {
+        "fullmatch" | "match" | "search" | "test" | "is_match" | "findall" => {
+            call.args.iter().copied().chain(of).any(|one| direct(index, one))
+        }
+        "regex" | "pattern" => schema_field(index, at).is_some_and(|field| says_password(&field)),
+        _ => false,
+    }
 }
 
 fn schema_name(lang: Lang, name: &str) -> &str {
@@ -136,7 +164,9 @@ fn compared(index: &Index, at: At) -> Option<(Op, f64)> {
             match project.list(one, args).first() {
                 Some(first) => text == "len" && project.kind(*first) != Kind::Null && direct(index, *first),
                 // Rust's `password.len()`, `password.chars().count()`
-                None => (text.ends_with(".len") || text.ends_with(".count")) && says_password(text),
+                None => {
+                    text.rsplit('.').next().is_some_and(|last| matches!(last, "len" | "count")) && says_password(text)
+                },
             }
         }
         Kind::Member { of, name } => {
@@ -165,20 +195,46 @@ fn compared(index: &Index, at: At) -> Option<(Op, f64)> {
 /// The password itself, not its bytes or the set of its characters.
 fn direct(index: &Index, at: At) -> bool {
     let project = &index.project;
-    matches!(project.kind(at), Kind::Name | Kind::Member { .. }) && says_password(project.text(at))
+    matches!(project.kind(at), Kind::Name | Kind::Member { .. })
+        && (says_password(project.text(at)) || validated(index, at))
+}
+
+/// The value in `@field_validator("password")`.
+fn validated(index: &Index, at: At) -> bool {
+    let project = &index.project;
+    let Kind::Function { params, decorators, .. } = project.kind(index.owner(at)) else {
+        return false;
+    };
+    let param = project.list(at, params).into_iter().any(|one| match project.kind(one) {
+        Kind::Param { name, .. } => project.text(one.with(name)) == project.text(at),
+        _ => false,
+    });
+    param
+        && project.list(at, decorators).into_iter().filter_map(|one| index.call(one)).any(|call| {
+            matches!(call.name.as_str(), "pydantic.field_validator" | "pydantic.validator" | "marshmallow.validates")
+                && call.args.iter().any(|arg| project.string(*arg).is_some_and(|text| says_password(&text)))
+        })
 }
 
 /// A least length in a schema for a field that is called password: the number, and the call.
 fn schema_rule(index: &Index, at: At) -> Option<(Option<At>, At)> {
     let project = &index.project;
     let call = index.call(at)?;
-    let number = match call.method.as_str() {
+    // By its own name where an import gives it another.
+    let method = call.name.rsplit('.').next().filter(|one| !one.is_empty()).unwrap_or(&call.method);
+    let number = match method {
         "Field" | "constr" | "StringConstraints" | "Length" | "Body" => {
             Some(call.named(project, "min_length").or_else(|| call.named(project, "min"))?)
         }
         "min" | "minLength" => call.args.first().copied(),
         _ => return None,
     };
+    says_password(&schema_field(index, at)?).then_some((number, at))
+}
+
+/// The name of the field that a schema's rule is for.
+fn schema_field(index: &Index, at: At) -> Option<String> {
+    let project = &index.project;
     let tree = project.tree(at);
     let mut field = None;
     let mut below = at.id;
@@ -214,7 +270,7 @@ fn schema_rule(index: &Index, at: At) -> Option<(Option<At>, At)> {
         }
         below = id;
     }
-    says_password(&field?).then_some((number, at))
+    field
 }
 
 /// `password in COMMON`, `COMMON.has(password)`
@@ -227,7 +283,7 @@ fn common_list(index: &Index, at: At) -> bool {
         Kind::Call { callee, args } => {
             let method = project.text(at.with(callee));
             let given = project.list(at, args);
-            (method.ends_with(".has") || method.ends_with(".includes") || method.ends_with(".contains"))
+            method.rsplit('.').next().is_some_and(|last| matches!(last, "has" | "includes" | "contains"))
                 && given.iter().any(|one| derived(index, *one))
                 && match project.kind(at.with(callee)) {
                     Kind::Member { of, .. } => many(index, at.with(of)),

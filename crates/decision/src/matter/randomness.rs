@@ -27,10 +27,12 @@ const GOOD: [(Lang, &str); 19] = [
     (Lang::Rust, "getrandom.fill"), (Lang::Rust, "rand.random"), (Lang::Rust, "getrandom.getrandom"),
 ];
 
-const POOR: [(Lang, &str); 9] = [
+const POOR: [(Lang, &str); 14] = [
     (Lang::Script, "Math.random"), (Lang::Python, "random.random"), (Lang::Python, "random.randint"),
     (Lang::Python, "random.choice"), (Lang::Python, "random.choices"), (Lang::Python, "random.getrandbits"),
     (Lang::Python, "random.randbytes"), (Lang::Python, "random.sample"), (Lang::Python, "uuid.uuid1"),
+    (Lang::Python, "random.Random().random"), (Lang::Python, "random.Random().randint"), (Lang::Python, "random.Random().choice"),
+    (Lang::Python, "random.Random().choices"), (Lang::Python, "random.Random().getrandbits"),
 ];
 
 fn read(index: &Index) -> Outcome {

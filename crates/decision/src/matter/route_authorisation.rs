@@ -37,7 +37,6 @@ const GUARDS: [&str; 16] = [
 ];
 
 fn read(index: &Index) -> Outcome {
-    let project = &index.project;
     if index.routes.is_empty() {
         return Outcome::NoPlace;
     }
@@ -96,7 +95,6 @@ fn read(index: &Index) -> Outcome {
     for name in open {
         found = found.note(format!("open: {name}"));
     }
-    let _ = project;
     Outcome::Found(vec![found])
 }
 
@@ -179,7 +177,7 @@ fn look(index: &Index, route: &Route) -> (Option<(At, Option<Origin>)>, Option<A
 fn refusal(index: &Index, at: At) -> bool {
     let project = &index.project;
     match project.kind(at) {
-        Kind::Num => matches!(project.fold(at).number(), Some(number) if number == 401.0 || number == 403.0),
+        Kind::Num => matches!(project.fold(at).show().as_deref(), Some("401" | "403")),
         Kind::Member { name, .. } => matches!(
             project.text(at.with(name)),
             "HTTP_401_UNAUTHORIZED" | "HTTP_403_FORBIDDEN" | "UNAUTHORIZED" | "FORBIDDEN"

@@ -76,6 +76,9 @@ fn receiver_is_log(index: &Index, at: At) -> bool {
 fn secret(index: &Index, at: At) -> Option<At> {
     let project = &index.project;
     project.inside(at).into_iter().find(|one| {
+        if !is_told(index, *one, at) {
+            return false;
+        }
         let text = match project.kind(*one) {
             Kind::Name => project.text(*one).to_ascii_lowercase(),
             Kind::Member { name, .. } => project.text(one.with(name)).to_ascii_lowercase(),
@@ -85,11 +88,31 @@ fn secret(index: &Index, at: At) -> Option<At> {
         let named = ["password", "passwd", "secret", "jwt_secret", "token", "access_token", "credentials", "authorization"]
             .iter()
             .any(|word| text == *word || text.ends_with(&format!("_{word}")) || text.ends_with(word) && text.len() < word.len() + 8);
-        // A length, a type, a count tells nothing.
-        let harmless = project.tree(*one).parent(one.id).is_some_and(|parent| {
-            matches!(project.tree(*one).kind(parent), Kind::Member { name, .. }
-                if matches!(project.tree(*one).text(name), "length" | "type" | "id" | "name"))
-        });
-        named && !harmless || matches!(whole, "req.body" | "request.body" | "req.headers" | "request.headers")
+        named || matches!(whole, "req.body" | "request.body" | "req.headers" | "request.headers")
     })
+}
+
+/// Whether the log gets what a name stands for: no key, no length or count of it, no part of it that is looked at by itself.
+fn is_told(index: &Index, one: At, whole: At) -> bool {
+    let project = &index.project;
+    let tree = project.tree(one);
+    let only_names = tree.parent(one.id).is_some_and(|parent| match tree.kind(parent) {
+        Kind::Member { of, name } => of == one.id || name == one.id,
+        Kind::Keyword { name, .. } => name == one.id,
+        Kind::Map(kids) => tree
+            .list(kids)
+            .chunks(2)
+            .any(|pair| pair[0] == one.id && tree.text(pair[1]) != tree.text(one.id)),
+        _ => false,
+    });
+    let measured = tree.upwards(one.id).skip(1).take_while(|id| *id != whole.id).chain([whole.id]).any(|id| {
+        id != one.id
+            && match tree.kind(id) {
+                Kind::Not(_) => true,
+                Kind::Binary { op, .. } => op.compares(),
+                Kind::Call { callee, .. } => matches!(tree.text(callee), "len" | "bool" | "Boolean" | "type"),
+                _ => false,
+            }
+    });
+    !only_names && !measured
 }

@@ -36,11 +36,22 @@ fn read(index: &Index) -> Outcome {
         let Some(key) = key(project, call) else {
             continue;
         };
+        // One look at a variable is enough.
+        if let Value::Env { name, .. } = project.fold(key)
+            && by_name.contains_key(&name)
+        {
+            continue;
+        }
         match source(index, key, 8) {
             Some((name, found)) => {
                 by_name.entry(name).or_insert(found);
             }
             None => unclear = unclear.or(Some(call.at)),
+        }
+    }
+    for key in flask_keys(index) {
+        if let Some((name, found)) = source(index, key, 8) {
+            by_name.entry(name).or_insert(found);
         }
     }
     // A key that is handed over as an argument is seen where the variable is read.
@@ -59,6 +70,35 @@ fn read(index: &Index) -> Outcome {
     }
 }
 
+/// `app.secret_key = …`, `app.config["SECRET_KEY"] = …`
+fn flask_keys(index: &Index) -> Vec<At> {
+    let project = &index.project;
+    let mut all = Vec::new();
+    for (number, tree) in project.trees.iter().enumerate().filter(|(_, tree)| tree.lang == Lang::Python) {
+        for id in 0..tree.nodes.len() as u32 {
+            let at = At { tree: number as u32, id };
+            let Kind::Assign { target, value } = tree.kind(id) else {
+                continue;
+            };
+            let is_key = match tree.kind(target) {
+                Kind::Member { name, .. } => {
+                    tree.text(name) == "secret_key"
+                        && project.name(at.with(target)).as_deref() == Some("flask.Flask().secret_key")
+                }
+                Kind::Index { of, at: key } => {
+                    tree.string(key).as_deref() == Some("SECRET_KEY")
+                        && project.name(at.with(of)).as_deref() == Some("flask.Flask().config")
+                }
+                _ => false,
+            };
+            if is_key && value != NONE && index.is_live(at) {
+                all.push(at.with(value));
+            }
+        }
+    }
+    all
+}
+
 /// The key of a call that signs or verifies.
 fn key(project: &Project, call: &Call) -> Option<At> {
     match (project.lang(call.at), call.name.as_str()) {
@@ -66,10 +106,15 @@ fn key(project: &Project, call: &Call) -> Option<At> {
             call.arg(project, 1, "key")
         }
         (Lang::Python, "hmac.new" | "hmac.digest") => call.arg(project, 0, "key"),
+        (Lang::Python, "itsdangerous.URLSafeTimedSerializer" | "itsdangerous.URLSafeSerializer" | "itsdangerous.TimestampSigner") => {
+            call.arg(project, 0, "secret_key")
+        }
+        (Lang::Python, _) if call.method == "add_middleware" => call.named(project, "secret_key"),
+        (Lang::Script, "express-session") => call.named(project, "secret"),
         (Lang::Script, "jsonwebtoken.sign" | "jsonwebtoken.verify" | "crypto.createHmac" | "jose.jwtVerify") => {
             call.args.get(1).copied()
         }
-        (Lang::Script, name) if name.starts_with("jose.SignJWT()") && name.ends_with(".sign") => {
+        (Lang::Script, name) if name.starts_with("jose.SignJWT()") && call.method == "sign" => {
             call.args.first().copied()
         }
         (Lang::Rust, "jsonwebtoken.EncodingKey.from_secret" | "jsonwebtoken.DecodingKey.from_secret") => {
@@ -83,9 +128,12 @@ fn key(project: &Project, call: &Call) -> Option<At> {
 fn source(index: &Index, key: At, depth: u8) -> Option<(String, Found)> {
     let project = &index.project;
     let depth = depth.checked_sub(1)?;
+    if let Some(found) = setting(index, key) {
+        return Some(found);
+    }
     match project.fold(key) {
         Value::Env { name, default } => {
-            let at = read_at(index, key).unwrap_or(key);
+            let at = read_at(index, key);
             Some((name.clone(), variable(index, at, &name, default.as_deref())))
         }
         Value::Text(text) if !text.is_empty() => {
@@ -110,16 +158,86 @@ fn source(index: &Index, key: At, depth: u8) -> Option<(String, Found)> {
                     Kind::Member { of, .. } => Some(key.with(of)),
                     _ => None,
                 };
+                if reads_file(index, key) {
+                    let label = label(project, key);
+                    let found = Found::new(index, "file", Origin::HandWritten, key).with("secret", Some(label.clone()));
+                    return Some((label, unowned(found)));
+                }
                 let args = project.list(key, args);
+                // A literal that a call is given may be the secret's name only: `vault.read("jwt")`.
+                let passes = PASSING.iter().any(|known| name.ends_with(known));
                 args.into_iter()
                     .chain(inner)
-                    .find_map(|one| source(index, one, depth))
+                    .filter_map(|one| source(index, one, depth))
+                    .find(|(_, found)| passes || found.choice != "literal in the source")
             }
             Kind::Binary { op: Op::Or | Op::Coalesce, left, .. } => source(index, key.with(left), depth),
             Kind::Await(of) => source(index, key.with(of), depth),
             _ => None,
         },
     }
+}
+
+/// A field of pydantic's settings: the environment's variable of the same name.
+fn setting(index: &Index, key: At) -> Option<(String, Found)> {
+    let project = &index.project;
+    let Kind::Member { of, name } = project.kind(key) else {
+        return None;
+    };
+    let Thing::Inside(class) = project.resolve(key.with(of)) else {
+        return None;
+    };
+    let Kind::Class { bases, .. } = project.kind(class) else {
+        return None;
+    };
+    let settings = project.list(class, bases).into_iter().any(|base| {
+        matches!(project.name(base).as_deref(), Some("pydantic_settings.BaseSettings" | "pydantic.BaseSettings"))
+    });
+    let (at, value) = project.inside(class).into_iter().find_map(|one| match project.kind(one) {
+        Kind::Assign { target, value } if project.text(one.with(target)) == project.text(key.with(name)) => {
+            Some((one, value))
+        }
+        _ => None,
+    })?;
+    if !settings {
+        return None;
+    }
+    let given = match index.call(at.with(value)) {
+        Some(call) if call.name == "pydantic.Field" => call.arg(project, 0, "default"),
+        _ => (value != NONE).then(|| at.with(value)),
+    };
+    let given = given.map(|one| project.fold(one));
+    let (choice, below) = match given {
+        Some(Value::Text(text)) if text.is_empty() => {
+            ("environment, may be missing", Some("an empty key signs where it is not set"))
+        }
+        Some(Value::Text(_)) => (
+            "environment, with a default in the source",
+            Some("whoever reads the source can sign where it is not set"),
+        ),
+        Some(Value::Nothing) => ("environment, may be missing", Some("nothing stops a start without it")),
+        // `Field(...)` asks for it.
+        None | Some(_) => ("environment, required", None),
+    };
+    let variable = project.text(key.with(name)).to_ascii_uppercase();
+    let found = Found::new(index, choice, Origin::HandWritten, at)
+        .with("secret", Some(variable.clone()))
+        .below(below.map(str::to_owned))
+        .unsure(Confidence::Medium);
+    Some((variable, unowned(found)))
+}
+
+/// Calls that make a key of the text that they are given.
+const PASSING: [&str; 6] = [
+    "createSecretKey", "TextEncoder().encode", "Buffer.from", "importKey", "from_secret", "Uint8Array",
+];
+
+/// `Path(…).read_text()`, `readFileSync(…)`, `open(…).read()`
+fn reads_file(index: &Index, at: At) -> bool {
+    index.call(at).is_some_and(|call| {
+        matches!(call.method.as_str(), "read_text" | "read_bytes" | "readFileSync" | "readFile" | "read_to_string")
+            || call.method == "read" && call.name.starts_with("open()")
+    })
 }
 
 /// The lines around a secret are no work done by hand.
@@ -129,21 +247,26 @@ fn unowned(mut found: Found) -> Found {
 }
 
 fn label(project: &Project, key: At) -> String {
-    let text = project.text(key);
+    let tree = project.tree(key);
+    let bound = tree.parent(key.id).and_then(|parent| match tree.kind(parent) {
+        Kind::Assign { target, value } if value == key.id => Some(tree.text(target)),
+        _ => None,
+    });
+    let text = bound.unwrap_or_else(|| project.text(key));
     let last = text.rsplit(['.', '(']).next().unwrap_or(text);
     let plain: String = last.chars().filter(|c| c.is_alphanumeric() || *c == '_').take(40).collect();
     if plain.is_empty() { "a key".to_owned() } else { plain }
 }
 
 /// Where the environment is really read, behind names.
-fn read_at(index: &Index, at: At) -> Option<At> {
+fn read_at(index: &Index, at: At) -> At {
     let project = &index.project;
     let mut at = at;
     for _ in 0..8 {
         match project.kind(at) {
             Kind::Name | Kind::Member { .. } => match project.definition(at) {
                 Some(next) if next != at => at = next,
-                _ => return Some(at),
+                _ => return at,
             },
             Kind::Call { callee, args } => match project.kind(at.with(callee)) {
                 Kind::Member { of, name }
@@ -156,20 +279,20 @@ fn read_at(index: &Index, at: At) -> Option<At> {
                 _ => {
                     let returned = match project.resolve(at.with(callee)) {
                         Thing::Inside(function) if args.len == 0 => project.returns(function),
-                        Thing::Inside(_) => return Some(at),
+                        Thing::Inside(_) => return at,
                         _ => project.list(at, args),
                     };
                     let env = |one: &At| matches!(project.fold(*one), Value::Env { .. });
                     match returned.as_slice() {
                         [one] if env(one) => at = *one,
-                        _ => return Some(at),
+                        _ => return at,
                     }
                 }
             },
-            _ => return Some(at),
+            _ => return at,
         }
     }
-    Some(at)
+    at
 }
 
 fn variable(index: &Index, at: At, name: &str, default: Option<&Value>) -> Found {

@@ -39,6 +39,15 @@ const LIBRARIES: [(Lang, &str, &str); 6] = [
     (Lang::Python, "secure.Secure.with_default_headers", "CSP, nosniff, frame, HSTS, referrer"),
 ];
 
+/// Options of libraries that leave one out when they are false.
+const OPTIONS: [(&str, &[&str]); 5] = [
+    ("CSP", &["contentSecurityPolicy", "content_security_policy"]),
+    ("nosniff", &["noSniff", "xContentTypeOptions", "x_content_type_options"]),
+    ("frame", &["frameguard", "xFrameOptions", "frame_options"]),
+    ("HSTS", &["hsts", "strictTransportSecurity", "strict_transport_security"]),
+    ("referrer", &["referrerPolicy", "referrer_policy"]),
+];
+
 fn read(index: &Index) -> Outcome {
     if index.routes.is_empty() {
         return Outcome::NoPlace;
@@ -46,10 +55,17 @@ fn read(index: &Index) -> Outcome {
     for (lang, name, sets) in LIBRARIES {
         let call = index
             .calls_named(name)
-            .find(|call| call.live && index.project.lang(call.at) == lang);
+            .find(|call| call.live && index.is_used(call.at) && index.project.lang(call.at) == lang);
         if let Some(call) = call {
             let origin = index.origin(lang, name);
-            return Outcome::Found(vec![Found::new(index, sets, origin, call.at)]);
+            let off = |names: &[&str]| {
+                names.iter().any(|name| index.folded(call.named(&index.project, name)).flag() == Some(false))
+            };
+            let left: Vec<&str> = sets
+                .split(", ")
+                .filter(|short| !OPTIONS.iter().any(|(one, names)| one == short && off(names)))
+                .collect();
+            return Outcome::Found(vec![Found::new(index, left.join(", "), origin, call.at)]);
         }
     }
     let places = places(index);
@@ -60,7 +76,11 @@ fn read(index: &Index) -> Outcome {
         }
     }
     let Some((_, first)) = places.first() else {
-        return Outcome::Nothing;
+        let dead = LIBRARIES.iter().find_map(|(_, name, _)| index.calls_named(name).next());
+        return match dead {
+            Some(call) => Outcome::Unclear(index.is_dead(call, "headers")),
+            None => Outcome::Nothing,
+        };
     };
     let in_config = index.project.tree(*first).path.starts_with("next.config");
     let origin = if in_config {
@@ -84,7 +104,7 @@ fn places(index: &Index) -> Vec<(&'static str, At)> {
     let project = &index.project;
     let mut found: Vec<(&'static str, At)> = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
-        let lower = tree.text.to_ascii_lowercase();
+        let lower = tree.text.to_ascii_lowercase().replace('_', "-");
         if !HEADERS.iter().any(|(_, name)| lower.contains(name)) {
             continue;
         }
@@ -98,7 +118,7 @@ fn places(index: &Index) -> Vec<(&'static str, At)> {
             };
             let text = text.to_ascii_lowercase();
             for (short, name) in HEADERS {
-                if text == name && !found.iter().any(|(known, _)| *known == short) && index.is_used(at) {
+                if text == name && !index.only_asks(at) && !found.iter().any(|(known, _)| *known == short) && index.is_used(at) {
                     found.push((short, at));
                 }
             }

@@ -49,10 +49,14 @@ const MAPPERS: [(Lang, &str); 14] = [
 fn read(index: &Index) -> Outcome {
     let project = &index.project;
     let (mut bound, mut built): (Vec<At>, Vec<At>) = (Vec::new(), Vec::new());
-    for call in index.calls.iter().filter(|call| call.live && RUNS.contains(&call.method.as_str())) {
+    for call in index.calls.iter().filter(|call| call.live) {
         let Some(first) = call.args.first().copied() else {
             continue;
         };
+        let tag = call.name != "String.raw" && is_tag(index, call.at, first);
+        if !tag && !RUNS.contains(&call.method.as_str()) {
+            continue;
+        }
         let text = match project.kind(first) {
             Kind::Name | Kind::Member { .. } => project.definition(first).unwrap_or(first),
             _ => first,
@@ -96,21 +100,25 @@ fn read(index: &Index) -> Outcome {
         one.own.clear();
         found.push(one);
     }
-    if found.is_empty() {
+    if !found.is_empty() {
+        return Outcome::Found(found);
+    }
+    // Statements may stand in what could not be read.
+    if index.project.unread.is_empty() || index.routes.is_empty() {
         Outcome::NoPlace
     } else {
-        Outcome::Found(found)
+        Outcome::Nothing
     }
 }
 
 /// The database's library.
 fn driver(index: &Index) -> (Origin, Confidence) {
-    const DRIVERS: [(Lang, &str); 12] = [
+    const DRIVERS: [(Lang, &str); 13] = [
         (Lang::Python, "sqlite3.connect"), (Lang::Python, "psycopg.connect"), (Lang::Python, "psycopg2.connect"),
         (Lang::Python, "aiosqlite.connect"), (Lang::Python, "asyncpg.connect"), (Lang::Script, "libsql"),
         (Lang::Script, "better-sqlite3"), (Lang::Script, "pg.Pool"), (Lang::Script, "mysql2.promise.createPool"),
         (Lang::Script, "@libsql/client.createClient"), (Lang::Rust, "rusqlite.Connection.open"),
-        (Lang::Script, "sqlite.DatabaseSync"),
+        (Lang::Script, "sqlite.DatabaseSync"), (Lang::Script, "postgres"),
     ];
     for (lang, name) in DRIVERS {
         if index.calls_named(name).any(|call| call.live) {
@@ -414,14 +422,7 @@ fn handed(index: &Index, param: At, depth: u8) -> bool {
         Kind::Param { name, .. } => tree.text(name).to_owned(),
         _ => String::new(),
     };
-    let mut calls = index
-        .calls
-        .iter()
-        .filter(|call| match project.kind(call.at) {
-            Kind::Call { callee, .. } => project.resolve(call.at.with(callee)) == Thing::Inside(function),
-            _ => false,
-        })
-        .peekable();
+    let mut calls = index.calls_to(function).peekable();
     calls.peek().is_some()
         && calls.all(|call| call.arg(project, place, &name).is_some_and(|given| fixed(index, given, depth)))
 }

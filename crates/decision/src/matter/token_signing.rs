@@ -34,6 +34,9 @@ fn read(index: &Index) -> Outcome {
         found.extend(by_hand(index));
     }
     if found.is_empty() {
+        found.extend(session(index));
+    }
+    if found.is_empty() {
         found.extend(opaque(index));
     }
     let mut distinct: Vec<Found> = Vec::new();
@@ -49,8 +52,34 @@ fn read(index: &Index) -> Outcome {
     match distinct.is_empty() {
         false => Outcome::Found(distinct),
         true if index.routes_for(Purpose::Login).is_empty() => Outcome::NoPlace,
-        true => Outcome::Nothing,
+        true => match index.calls.iter().find(|call| !call.live && by_library(index, call).is_some()) {
+            Some(dead) => {
+                let span = index.project.span(dead.at);
+                Outcome::Unclear(format!("{}:{} signs, and nothing that runs calls it", span.file, span.line))
+            }
+            None => Outcome::Nothing,
+        },
     }
+}
+
+/// What Flask and Starlette keep in a cookie that they sign.
+fn session(index: &Index) -> Option<Found> {
+    let project = &index.project;
+    let writes = index.live_mentions(&["flask.session"]).into_iter().find(|(at, _)| {
+        let tree = project.tree(*at);
+        let above: Vec<_> = tree.upwards(at.id).skip(1).take(2).collect();
+        matches!(above[..], [entry, whole] if matches!(tree.kind(entry), Kind::Index { .. })
+            && matches!(tree.kind(whole), Kind::Assign { target, .. } if target == entry))
+    });
+    let mounted = |at: &At| index.calls_of("add_middleware").find(|call| call.args.contains(at)).map(|call| call.at);
+    let (at, name) = writes.or_else(|| {
+        let names = ["starlette.middleware.sessions.SessionMiddleware", "fastapi.middleware.sessions.SessionMiddleware"];
+        index
+            .live_mentions(&names)
+            .into_iter()
+            .find_map(|(at, _)| Some((mounted(&at)?, "starlette".to_owned())))
+    })?;
+    Some(Found::new(index, "signed cookie", index.origin(Lang::Python, &name), at))
 }
 
 fn by_library(index: &Index, call: &Call) -> Option<Found> {
@@ -59,7 +88,14 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
     let name = call.name.as_str();
     let origin = || index.origin(lang, name);
     match (lang, name) {
-        (Lang::Python, "jwt.encode" | "jose.jwt.encode" | "authlib.jose.jwt.encode") => {
+        (Lang::Python, "authlib.jose.jwt.encode") => {
+            let header = call.arg(project, 0, "header");
+            let map = header.map(|at| project.definition(at).unwrap_or(at));
+            let algorithm = index.shown(map.and_then(|map| project.entry(map, "alg")));
+            let found = Found::new(index, "JWT", origin(), call.at).with("algorithm", algorithm);
+            Some(lifetime(index, found, call.arg(project, 1, "payload")))
+        }
+        (Lang::Python, "jwt.encode" | "jose.jwt.encode") => {
             let claims = call.arg(project, 0, "payload").or_else(|| call.named(project, "claims"));
             let algorithm = match call.arg(project, 2, "algorithm") {
                 Some(at) => index.shown(Some(at)),
@@ -83,7 +119,7 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
                 None => Some(lifetime(index, found, call.args.first().copied())),
             }
         }
-        (Lang::Script, name) if name.starts_with("jose.SignJWT()") && name.ends_with(".sign") => {
+        (Lang::Script, name) if name.starts_with("jose.SignJWT()") && call.method == "sign" => {
             Some(jose(index, call, origin()))
         }
         (Lang::Rust, "jsonwebtoken.encode") => {
@@ -270,7 +306,7 @@ fn by_hand(index: &Index) -> Vec<Found> {
             let returned = project
                 .returns(function)
                 .iter()
-                .any(|one| project.inside(*one).contains(&at) || refers(index, *one, at));
+                .any(|one| refers(index, *one, at));
             let reached = index.reach(function);
             let hmac = index
                 .calls_in(&reached)
@@ -307,12 +343,24 @@ fn by_hand(index: &Index) -> Vec<Found> {
         .collect()
 }
 
+/// Whether an expression holds another, or a name for it, other than as what an HMAC is made of.
 fn refers(index: &Index, from: At, to: At) -> bool {
     let project = &index.project;
+    let tree = project.tree(from);
     project
         .inside(from)
         .into_iter()
-        .any(|one| project.kind(one) == Kind::Name && project.definition(one) == Some(to))
+        .filter(|one| *one == to || project.kind(*one) == Kind::Name && project.definition(*one) == Some(to))
+        .any(|one| {
+            tree.upwards(one.id).take_while(|id| *id != from.id).chain([from.id]).all(|id| {
+                let hmac = |call: &Call| {
+                    HMACS.contains(&call.name.as_str()) || call.method == "update" && call.name.contains("createHmac")
+                };
+                index.call(from.with(id)).is_none_or(|call| !call.args.iter().any(|arg| {
+                    hmac(call) && project.inside(*arg).contains(&one)
+                }))
+            })
+        })
 }
 
 fn hmac_in_rust(call: &Call) -> bool {

@@ -46,9 +46,10 @@ fn read(index: &Index) -> Outcome {
     }
     if super::token_signing::MATTER.is_found(index) {
         // Tokens are made, and what reads them cannot be seen.
-        return match opaque(index) {
-            true => Outcome::NoPlace,
-            false => Outcome::Unclear("tokens are made, and what checks them was not found".to_owned()),
+        return if opaque(index) {
+            Outcome::NoPlace
+        } else {
+            Outcome::Unclear("tokens are made, and what checks them was not found".to_owned())
         };
     }
     Outcome::NoPlace

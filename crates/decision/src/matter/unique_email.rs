@@ -35,7 +35,23 @@ fn read(index: &Index) -> Outcome {
                     let text = project.text(at).to_ascii_lowercase();
                     (text.contains("create table") || text.contains("create unique index")) && unique_column(&text)
                 }
-                // `email = Column(String, unique=True)`, `email: text('email').unique()`
+                // `email: text('email').unique()`, `email: { type: String, unique: true }`
+                Kind::Map(kids) => {
+                    let pair = tree.list(kids).chunks(2).find(|pair| {
+                        let key = tree.text(pair[0]).to_ascii_lowercase();
+                        let value = tree.text(pair[1]);
+                        (key.contains("email") || key.contains("username"))
+                            && (value.contains(".unique()") || value.contains("unique: true"))
+                    });
+                    match pair.map(|pair| at.with(pair[1])) {
+                        Some(value) if index.is_used(value) => {
+                            let choice = "unique in the database";
+                            return Outcome::Found(vec![Found::new(index, choice, Origin::HandWritten, value)]);
+                        }
+                        _ => false,
+                    }
+                }
+                // `email = Column(String, unique=True)`
                 Kind::Assign { target, value } => {
                     let name = tree.text(target).to_ascii_lowercase();
                     let text = tree.text(value);
@@ -51,6 +67,16 @@ fn read(index: &Index) -> Outcome {
     }
     if let Some((name, _)) = project.others.iter().find(|(name, text)| name.ends_with("schema.prisma") && text.contains("@unique")) {
         return Outcome::Unclear(format!("{name} has unique fields, which are not read"));
+    }
+    // `open("schema.sql")`
+    for (number, tree) in project.trees.iter().enumerate() {
+        let file = (0..tree.nodes.len() as u32)
+            .map(|id| At { tree: number as u32, id })
+            .find(|at| project.string(*at).is_some_and(|text| text.rsplit('.').next() == Some("sql")) && index.is_live(*at));
+        if let Some(at) = file {
+            let span = project.span(at);
+            return Outcome::Unclear(format!("{}:{} names a file of SQL, which is not read", span.file, span.line));
+        }
     }
     for route in routes {
         let code = index.reach(route.handler);

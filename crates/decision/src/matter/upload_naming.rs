@@ -107,9 +107,35 @@ fn read(index: &Index) -> Outcome {
 
 /// multer names files itself unless it is told to keep the client's.
 fn calls_of_library(index: &Index) -> Option<Found> {
-    let call = index.calls_named("multer").find(|call| call.live)?;
+    let project = &index.project;
+    let call = index.upload_handlers().into_iter().next()?;
     let origin = index.origin(Lang::Script, "multer");
-    call.named(&index.project, "dest").map(|_| {
+    // `diskStorage({ filename: (request, file, done) => done(null, file.originalname) })`
+    let storage = call.named(project, "storage").map(|at| project.definition(at).unwrap_or(at));
+    let names = storage.and_then(|at| index.call(at)?.named(project, "filename"));
+    if let Some(names) = names {
+        let function = match project.resolve(names) {
+            crate::project::Thing::Inside(function) => function,
+            _ => names,
+        };
+        let nodes = index.nodes_of(&index.reach(function));
+        let parts: Vec<At> = nodes.into_iter().flat_map(|at| parts(index, at, 3)).collect();
+        if let Some(at) = parts.iter().copied().find(|at| made_randomly(index, *at)) {
+            let name = index.call(at).map(|call| base(&call.name)).unwrap_or_default();
+            let mut found = Found::new(index, "random name", index.origin(Lang::Script, &name), at)
+                .with("from", name.rsplit('.').next().map(str::to_owned));
+            found.own.clear();
+            return Some(found);
+        }
+        let at = parts.iter().copied().find(|at| clients(index, *at))?;
+        let cleaned = parts.iter().copied().find(|at| cleans(index, *at));
+        return Some(match cleaned {
+            Some(how) => Found::new(index, "client's name, cleaned", Origin::HandWritten, how),
+            None => Found::new(index, "client's name", Origin::HandWritten, at)
+                .below(Some("the client says where the file is written".to_owned())),
+        });
+    }
+    call.named(project, "dest").map(|_| {
         Found::new(index, "random name", origin, call.at).with("from", Some("multer".to_owned()))
     })
 }
@@ -189,14 +215,7 @@ fn given(index: &Index, param: At) -> Vec<At> {
     };
     let name = tree.text(name);
     index
-        .calls
-        .iter()
-        .filter(|call| match project.kind(call.at) {
-            Kind::Call { callee, .. } => {
-                project.resolve(call.at.with(callee)) == crate::project::Thing::Inside(function)
-            }
-            _ => false,
-        })
+        .calls_to(function)
         .filter_map(|call| call.arg(project, place, name))
         .collect()
 }

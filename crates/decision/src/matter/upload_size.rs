@@ -9,7 +9,7 @@
 
 use model::decision::Origin;
 
-use crate::index::Index;
+use crate::index::{Call, Index};
 use crate::matter::{Found, Matter, Outcome};
 use crate::project::At;
 use crate::routes::Purpose;
@@ -134,14 +134,7 @@ fn given(index: &Index, at: At) -> Option<f64> {
         _ => false,
     })?;
     index
-        .calls
-        .iter()
-        .filter(|call| match project.kind(call.at) {
-            Kind::Call { callee, .. } => {
-                project.resolve(call.at.with(callee)) == crate::project::Thing::Inside(at.with(function))
-            }
-            _ => false,
-        })
+        .calls_to(at.with(function))
         .filter_map(|call| project.fold(call.arg(project, place, name)?).number())
         .filter(|bytes| *bytes >= SMALLEST)
         .max_by(f64::total_cmp)
@@ -186,12 +179,18 @@ fn middleware(index: &Index) -> Vec<At> {
 fn by_library(index: &Index) -> Option<Found> {
     let project = &index.project;
     let call = |name: &str| index.calls_named(name).find(|call| call.live);
-    if let Some(multer) = call("multer") {
-        let limits = multer.named(project, "limits")?;
-        let at = project.entry(project.definition(limits).unwrap_or(limits), "fileSize")?;
+    let handlers = index.upload_handlers();
+    if let Some(first) = handlers.first() {
+        let limit = |multer: &&Call| {
+            let limits = multer.named(project, "limits")?;
+            project.entry(project.definition(limits).unwrap_or(limits), "fileSize")
+        };
+        // One without a limit takes everything.
+        let limits: Vec<At> = handlers.iter().map(limit).collect::<Option<_>>()?;
         let origin = index.origin(Lang::Script, "multer");
         return Some(
-            Found::new(index, "limit while reading", origin, multer.at).with("limit bytes", index.shown(Some(at))),
+            Found::new(index, "limit while reading", origin, first.at)
+                .with("limit bytes", index.shown(limits.first().copied())),
         );
     }
     for (name, field) in [("busboy", "limits"), ("@fastify/multipart", "limits"), ("formidable", "maxFileSize")] {

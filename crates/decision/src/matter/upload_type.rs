@@ -29,12 +29,12 @@ const LIBRARIES: [&str; 9] = [
 
 fn read(index: &Index) -> Outcome {
     let routes = index.routes_for(Purpose::Upload);
-    if routes.is_empty() {
+    let Some(route) = routes.first() else {
         return Outcome::NoPlace;
-    }
+    };
     let project = &index.project;
-    for route in routes {
-        let code = index.code_of(route);
+        let mut code = index.code_of(route);
+        code.extend(index.upload_functions());
         let nodes = index.nodes_of(&code);
         let all = index.nodes_with_values(&code);
         let library = nodes.iter().filter_map(|at| index.call(*at)).find(|call| LIBRARIES.contains(&call.name.as_str()));
@@ -75,8 +75,6 @@ fn read(index: &Index) -> Outcome {
             }
         }
         return Outcome::Found(vec![found]);
-    }
-    Outcome::Nothing
 }
 
 /// `\x89PNG`, `%PDF-`, `\xff\xd8`, in any of the ways they are written.

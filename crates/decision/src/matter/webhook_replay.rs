@@ -43,6 +43,15 @@ fn read(index: &Index) -> Outcome {
     }) {
         return found(*at);
     }
+    let mapper = index.calls_in(&code).into_iter().find(|call| {
+        matches!(
+            call.method.as_str(),
+            "onConflictDoNothing" | "onConflictDoUpdate" | "on_conflict_do_nothing" | "on_conflict_do_update" | "upsert"
+        )
+    });
+    if let Some(call) = mapper {
+        return found(call.at);
+    }
     let insert = texts.iter().find(|(_, text)| text.contains("insert into"));
     if let Some((at, text)) = insert {
         let table = text

@@ -7,7 +7,7 @@
 //! ## Does not see
 //! Allow-lists of addresses in front of the app.
 
-use model::decision::{Confidence, Origin};
+use model::decision::Confidence;
 
 use crate::index::{Call, Index};
 use crate::matter::{Found, Matter, Outcome};
@@ -48,7 +48,16 @@ fn read(index: &Index) -> Outcome {
             || call.name.ends_with("new_from_slice")
     });
     let Some(made) = made else {
-        return Outcome::Nothing;
+        // One that nothing calls may be meant for it.
+        let dead = index.calls.iter().find(|call| {
+            let name = call.name.as_str();
+            let checks = matches!(name, "hmac.new" | "hmac.digest" | "crypto.createHmac") || LIBRARIES.contains(&name);
+            checks && !call.live
+        });
+        return match dead {
+            Some(call) => Outcome::Unclear(index.is_dead(call, "a signature's check")),
+            None => Outcome::Nothing,
+        };
     };
     let nodes = index.nodes_of(&code);
     let constant = calls
@@ -85,7 +94,6 @@ fn read(index: &Index) -> Outcome {
         (false, None, None) => new("HMAC that nothing compares", Some("a signature is made and not compared"))
             .unsure(Confidence::Medium),
     };
-    let _ = Origin::HandWritten;
     Outcome::Found(vec![found])
 }
 

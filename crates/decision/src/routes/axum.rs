@@ -57,7 +57,10 @@ fn prefix(index: &Index, at: At) -> String {
         let [path, router] = call.args[..] else {
             continue;
         };
-        let inside = project.tree(at).upwards(at.id).any(|id| at.with(id) == router);
+        let inside = project
+            .tree(at)
+            .upwards(at.id)
+            .any(|id| at.with(id) == router);
         let by_name = matches!(project.resolve(router), Thing::Inside(function) if function == own)
             || matches!(project.kind(router), Kind::Call { callee, .. }
                 if matches!(project.resolve(router.with(callee)), Thing::Inside(function) if function == own));

@@ -8,7 +8,14 @@ use crate::project::{At, Thing};
 use crate::tree::{Kind, Lang, NONE};
 
 const METHODS: [&str; 8] = [
-    "get", "post", "put", "patch", "delete", "head", "options", "api_route",
+    "get",
+    "post",
+    "put",
+    "patch",
+    "delete",
+    "head",
+    "options",
+    "api_route",
 ];
 
 /// A router: its own prefix and dependencies, and those under which it is included.
@@ -51,6 +58,7 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
             router.parents.push((Some(parent), prefix, own));
         }
     }
+    let whole = middleware(index);
     let mut found = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
         if tree.lang != Lang::Python {
@@ -102,7 +110,8 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
                 for (prefix, above) in places(&routers, router, 6) {
                     let mut all = own.clone();
                     all.extend(above);
-                    let (guards, before) = sorted(index, &all);
+                    let (mut guards, before) = sorted(index, &all);
+                    guards.extend(&whole);
                     found.push(Route {
                         method: method.clone(),
                         path: joined(&prefix, &path),
@@ -116,6 +125,32 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         }
     }
     found
+}
+
+/// The app's own code that runs before all: `@app.middleware("http")`, `app.add_middleware(Own)`.
+fn middleware(index: &Index) -> Vec<At> {
+    let project = &index.project;
+    let on_app = |call: &Call| {
+        receiver(index, call)
+            .and_then(|made| index.call(made))
+            .is_some_and(|made| made.name == "fastapi.FastAPI")
+    };
+    let decorated = index
+        .calls_of("middleware")
+        .filter(|call| on_app(call))
+        .filter_map(|call| {
+            let tree = project.tree(call.at);
+            let function = tree.parent(call.at.id)?;
+            matches!(tree.kind(function), Kind::Function { .. }).then(|| call.at.with(function))
+        });
+    let added = index
+        .calls_of("add_middleware")
+        .filter(|call| on_app(call))
+        .filter_map(|call| match project.resolve(*call.args.first()?) {
+            Thing::Inside(class) => Some(class),
+            _ => None,
+        });
+    decorated.chain(added).collect()
 }
 
 /// The prefixes under which a router answers, each with the dependencies on the way.

@@ -52,20 +52,49 @@ impl Route {
         let posts = matches!(self.method.as_str(), "POST" | "PUT" | "ANY");
         let gets = matches!(self.method.as_str(), "GET" | "ANY");
         let one = path.trim_end_matches('/').ends_with(['}', ']', '>'])
-            || path.rsplit('/').next().is_some_and(|part| part.starts_with(':'));
+            || path
+                .rsplit('/')
+                .next()
+                .is_some_and(|part| part.starts_with(':'));
         if has(&["admin", "administration"]) {
             return Purpose::Admin;
         }
         if path.contains("webhook") || has(&["hooks", "stripe"]) {
             return Purpose::Webhook;
         }
-        if posts && matches!(last, "login" | "signin" | "sign-in" | "log-in" | "token" | "session" | "sessions" | "authenticate") {
+        if posts
+            && matches!(
+                last,
+                "login"
+                    | "signin"
+                    | "sign-in"
+                    | "log-in"
+                    | "token"
+                    | "session"
+                    | "sessions"
+                    | "authenticate"
+            )
+        {
             return Purpose::Login;
         }
-        if posts && matches!(last, "register" | "signup" | "sign-up" | "registration" | "users" | "user") {
+        if posts
+            && matches!(
+                last,
+                "register" | "signup" | "sign-up" | "registration" | "users" | "user"
+            )
+        {
             return Purpose::Register;
         }
-        if has(&["files", "file", "upload", "uploads", "attachments", "documents", "images", "avatar"]) {
+        if has(&[
+            "files",
+            "file",
+            "upload",
+            "uploads",
+            "attachments",
+            "documents",
+            "images",
+            "avatar",
+        ]) {
             if posts && !one {
                 return Purpose::Upload;
             }
@@ -101,7 +130,11 @@ pub(crate) fn find(index: &Index) -> Vec<Route> {
 
 /// `/api` and `/files/` as one path.
 fn joined(prefix: &str, path: &str) -> String {
-    let whole = format!("{}/{}", prefix.trim_end_matches('/'), path.trim_start_matches('/'));
+    let whole = format!(
+        "{}/{}",
+        prefix.trim_end_matches('/'),
+        path.trim_start_matches('/')
+    );
     let whole = if path.is_empty() {
         prefix.to_owned()
     } else {

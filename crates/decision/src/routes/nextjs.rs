@@ -1,6 +1,7 @@
 //! Next.js: `app/**/route.ts` with a function a method, `pages/api/**`, and `middleware.ts` before them.
 
 use super::Route;
+use crate::fold::Value;
 use crate::index::Index;
 use crate::project::{At, Thing};
 
@@ -11,7 +12,7 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
     if !project.manifests.script.has("next") {
         return Vec::new();
     }
-    let guards: Vec<At> = project
+    let guards: Vec<(At, Option<Vec<String>>)> = project
         .trees
         .iter()
         .enumerate()
@@ -21,14 +22,20 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
             matches!(stem, "middleware" | "proxy")
         })
         .flat_map(|(number, _)| {
-            ["middleware", "proxy", "default"]
-                .map(|name| project.exported(number as u32, name, 10))
+            ["middleware", "proxy", "default"].map(|name| project.exported(number as u32, name, 10))
         })
         .filter_map(|thing| match thing {
-            Thing::Inside(at) => Some(at),
+            Thing::Inside(at) => Some((at, matchers(index, at.tree))),
             _ => None,
         })
         .collect();
+    let before = |path: &str| -> Vec<At> {
+        let holds = |(_, all): &&(At, Option<Vec<String>>)| {
+            all.as_ref()
+                .is_none_or(|all| all.iter().any(|one| matched(one, path)))
+        };
+        guards.iter().filter(holds).map(|(at, _)| *at).collect()
+    };
     let mut found = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
         let file = number as u32;
@@ -38,7 +45,7 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         if let Some(rest) = folder.strip_prefix("app").filter(|_| stem == "route") {
             for method in METHODS {
                 if let Some((handler, around)) = exported(index, file, method) {
-                    let mut all = guards.clone();
+                    let mut all = before(&shown(rest));
                     all.extend(around);
                     found.push(Route {
                         method: method.to_owned(),
@@ -53,11 +60,12 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         } else if let Some(rest) = path.strip_prefix("pages/api") {
             let rest = rest.split_once('.').map_or(rest, |(rest, _)| rest);
             if let Some((handler, around)) = exported(index, file, "default") {
-                let mut all = guards.clone();
+                let path = shown(&format!("/api{}", rest.trim_end_matches("/index")));
+                let mut all = before(&path);
                 all.extend(around);
                 found.push(Route {
                     method: "ANY".to_owned(),
-                    path: shown(&format!("/api{}", rest.trim_end_matches("/index"))),
+                    path,
                     handler,
                     guards: all,
                     before: Vec::new(),
@@ -67,6 +75,29 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         }
     }
     found
+}
+
+/// The paths that a middleware says it is for; `None` where it says none, or in a way that is not read.
+fn matchers(index: &Index, file: u32) -> Option<Vec<String>> {
+    let project = &index.project;
+    let config = project.value_in(file, 0, "config")?;
+    match project.fold(project.entry(config, "matcher")?) {
+        Value::Text(one) => Some(vec![one]),
+        Value::List(all) => all
+            .iter()
+            .map(|one| one.text().map(str::to_owned))
+            .collect(),
+        _ => None,
+    }
+}
+
+/// Whether a matcher's pattern lets a middleware run for a path; a pattern with an expression does.
+fn matched(pattern: &str, path: &str) -> bool {
+    let end = pattern.find([':', '(', '*']);
+    match end {
+        None => pattern.trim_end_matches('/') == path.trim_end_matches('/'),
+        Some(end) => path.starts_with(pattern[..end].trim_end_matches('/')),
+    }
 }
 
 /// The function under a name, and what is wrapped around it.
