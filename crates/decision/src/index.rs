@@ -63,6 +63,8 @@ pub(crate) struct Index {
     own_nodes: HashMap<At, Vec<At>>,
     /// Words of the files that say how the app starts.
     started: HashSet<String>,
+    /// The packages and modules of others that anything is imported from, by the first part of their names.
+    imported: HashSet<String>,
     /// Functions and classes of the app that each function or class refers to.
     edges: HashMap<At, Vec<At>>,
     /// Functions and classes that running code reaches.
@@ -84,6 +86,7 @@ impl Index {
             by_callee: HashMap::new(),
             own_nodes: HashMap::new(),
             started: HashSet::new(),
+            imported: HashSet::new(),
             edges: HashMap::new(),
             live: HashSet::new(),
             live_files: BTreeSet::new(),
@@ -224,18 +227,39 @@ impl Index {
                 todo[begin..].reverse();
             }
         }
+        let modules = project.trees.iter().flat_map(|tree| {
+            let bound = tree.bound.values().flatten().map(|(_, what)| what);
+            let names = bound.chain(tree.exports.iter().map(|(_, what)| what));
+            let names = names.filter_map(|what| match what {
+                crate::tree::Bound::Import { module, .. } => Some(module.as_str()),
+                _ => None,
+            });
+            names.chain(tree.stars.iter().map(String::as_str))
+        });
+        self.imported = modules
+            .chain(self.by_name.keys().map(String::as_str))
+            .map(|name| first_part(name).to_owned())
+            .collect();
         self.started = project
             .others
             .iter()
             .filter(|(name, _)| {
                 let name = name.rsplit('/').next().unwrap_or(name);
-                matches!(name, "package.json" | "start.sh" | "Procfile" | "Dockerfile")
+                matches!(
+                    name,
+                    "package.json" | "start.sh" | "Procfile" | "Dockerfile"
+                )
             })
             .flat_map(|(_, text)| {
                 text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ','))
             })
             .map(|word| word.trim_start_matches("./").to_owned())
             .collect();
+    }
+
+    /// Whether anything is imported from the package of this outside name.
+    pub(crate) fn imports(&self, name: &str) -> bool {
+        self.imported.contains(first_part(name))
     }
 
     /// Nodes of a function that belong to no other function inside it.
@@ -468,6 +492,20 @@ impl Index {
 fn is_method_of_object(tree: &crate::tree::Tree, id: Id) -> bool {
     tree.parent(id)
         .is_some_and(|parent| matches!(tree.kind(parent), Kind::Map(_)))
+}
+
+/// `slowapi` of `slowapi.middleware`, `@prisma/client` of `@prisma/client/edge`, `tower_http` of `tower_http::cors`.
+fn first_part(name: &str) -> &str {
+    let name = name.strip_prefix("node:").unwrap_or(name);
+    let ends = |c: char| matches!(c, '.' | ':' | '(' | '/');
+    match name.strip_prefix('@') {
+        Some(rest) => {
+            let scope = rest.find('/').map_or(rest.len(), |at| at + 1);
+            let end = rest[scope..].find(ends).map_or(rest.len(), |at| scope + at);
+            &name[..=end]
+        }
+        None => name.split(ends).next().unwrap_or(name),
+    }
 }
 
 /// Whether others can only reach a function or class by its name.

@@ -16,7 +16,13 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "error handling",
     exploits: &[],
-    words: &["error handl", "stack trace", "error message", "debug mode", "tracebacks"],
+    words: &[
+        "error handl",
+        "stack trace",
+        "error message",
+        "debug mode",
+        "tracebacks",
+    ],
     read,
 };
 
@@ -27,7 +33,10 @@ fn read(index: &Index) -> Outcome {
     }
     for call in index.calls.iter().filter(|call| call.live) {
         let on = index.folded(call.named(project, "debug")).flag() == Some(true);
-        let makes = matches!(call.name.as_str(), "fastapi.FastAPI" | "starlette.applications.Starlette" | "flask.Flask().run");
+        let makes = matches!(
+            call.name.as_str(),
+            "fastapi.FastAPI" | "starlette.applications.Starlette" | "flask.Flask().run"
+        );
         if on && makes {
             let origin = index.origin(project.lang(call.at), &call.name);
             return Outcome::Found(vec![
@@ -37,7 +46,12 @@ fn read(index: &Index) -> Outcome {
         }
     }
     if let Some(at) = own(index) {
-        return Outcome::Found(vec![Found::new(index, "handler of its own", Origin::HandWritten, at)]);
+        return Outcome::Found(vec![Found::new(
+            index,
+            "handler of its own",
+            Origin::HandWritten,
+            at,
+        )]);
     }
     let first = index.routes[0].at;
     let lang = project.lang(first);
@@ -48,20 +62,31 @@ fn read(index: &Index) -> Outcome {
         Lang::Script => "express",
         Lang::Rust => "axum",
     };
-    Outcome::Found(vec![Found::new(index, "framework's default", index.origin(lang, name), first)])
+    Outcome::Found(vec![Found::new(
+        index,
+        "framework's default",
+        index.origin(lang, name),
+        first,
+    )])
 }
 
 fn own(index: &Index) -> Option<At> {
     let project = &index.project;
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             match tree.kind(id) {
                 // `@app.exception_handler(…)`, `@app.errorhandler(…)`
                 Kind::Function { decorators, .. } => {
                     let handles = project.list(at, decorators).into_iter().any(|one| {
                         index.call(one).is_some_and(|call| {
-                            matches!(call.method.as_str(), "exception_handler" | "errorhandler" | "app_errorhandler")
+                            matches!(
+                                call.method.as_str(),
+                                "exception_handler" | "errorhandler" | "app_errorhandler"
+                            )
                         })
                     });
                     if handles && index.is_live(at) {
@@ -72,7 +97,13 @@ fn own(index: &Index) -> Option<At> {
                     let Some(call) = index.call(at).filter(|call| call.live) else {
                         continue;
                     };
-                    if matches!(call.method.as_str(), "add_exception_handler" | "register_error_handler" | "setErrorHandler" | "onError") {
+                    if matches!(
+                        call.method.as_str(),
+                        "add_exception_handler"
+                            | "register_error_handler"
+                            | "setErrorHandler"
+                            | "onError"
+                    ) {
                         return Some(at);
                     }
                     // Express knows an error handler by its four parameters.
@@ -95,15 +126,25 @@ fn own(index: &Index) -> Option<At> {
         }
     }
     // A function around handlers that catches what they throw.
-    index.routes.iter().flat_map(|route| &route.guards).copied().find(|guard| {
-        project.lang(*guard) == Lang::Script
-            && project.inside(*guard).into_iter().any(|at| match project.kind(at) {
-                Kind::Call { .. } => index.call(at).is_some_and(|call| call.method == "catch"),
-                Kind::Other(_) => {
-                    let text = project.text(at);
-                    text.starts_with("try") && text.contains("catch")
-                }
-                _ => false,
-            })
-    })
+    index
+        .routes
+        .iter()
+        .flat_map(|route| &route.guards)
+        .copied()
+        .find(|guard| {
+            project.lang(*guard) == Lang::Script
+                && project
+                    .inside(*guard)
+                    .into_iter()
+                    .any(|at| match project.kind(at) {
+                        Kind::Call { .. } => {
+                            index.call(at).is_some_and(|call| call.method == "catch")
+                        }
+                        Kind::Other(_) => {
+                            let text = project.text(at);
+                            text.starts_with("try") && text.contains("catch")
+                        }
+                        _ => false,
+                    })
+        })
 }

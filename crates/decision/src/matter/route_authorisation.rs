@@ -8,7 +8,7 @@
 //! ## Does not see
 //! Guards of a proxy. Whether a guard can be got around: the exploits do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use model::decision::{Confidence, Origin};
 
@@ -44,8 +44,9 @@ fn read(index: &Index) -> Outcome {
     let (mut open, mut missing): (Vec<String>, Vec<(String, At)>) = (Vec::new(), Vec::new());
     let mut guards: Vec<At> = Vec::new();
     let mut origin = Origin::HandWritten;
+    let mut known = HashMap::new();
     for route in &index.routes {
-        let (guard, role) = look(index, route);
+        let (guard, role) = look(index, route, &mut known);
         let name = format!("{} {}", route.method, route.path);
         match (&guard, route.purpose()) {
             (Some(_), Purpose::Admin) if role.is_none() => missing.push((format!("{name} (no admin check)"), route.at)),
@@ -116,7 +117,7 @@ fn needs(route: &Route, purpose: Purpose) -> bool {
 
 /// The function that guards a route and whose it is, and the one that compares a role.
 #[allow(clippy::type_complexity, reason = "a place with an origin, and a place")]
-fn look(index: &Index, route: &Route) -> (Option<(At, Option<Origin>)>, Option<At>) {
+fn look(index: &Index, route: &Route, known: &mut HashMap<At, bool>) -> (Option<(At, Option<Origin>)>, Option<At>) {
     let project = &index.project;
     let mut guard = None;
     let lang = project.lang(route.handler);
@@ -144,7 +145,9 @@ fn look(index: &Index, route: &Route) -> (Option<(At, Option<Origin>)>, Option<A
             }
         }
         let refuses = nodes.iter().any(|at| refusal(index, *at));
-        let asks = index.nodes_of(&index.reach(*function)).iter().any(|at| token(index, *at));
+        let asks = *known
+            .entry(*function)
+            .or_insert_with(|| index.nodes_of(&index.reach(*function)).iter().any(|at| token(index, *at)));
         if guard.is_none() && refuses && asks {
             guard = Some((*function, None));
         }

@@ -18,13 +18,27 @@ use crate::tree::{Kind, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "upload type",
     exploits: &["upload-disallowed-type", "upload-content-mismatch"],
-    words: &["png, jpeg", "file type", "upload type", "content type", "mime", "magic byte"],
+    words: &[
+        "png, jpeg",
+        "file type",
+        "upload type",
+        "content type",
+        "mime",
+        "magic byte",
+    ],
     read,
 };
 
 const LIBRARIES: [&str; 9] = [
-    "magic.from_buffer", "magic.Magic", "filetype.guess", "imghdr.what", "file-type.fileTypeFromBuffer", "file-type.fromBuffer",
-    "infer.get", "PIL.Image.open", "sharp",
+    "magic.from_buffer",
+    "magic.Magic",
+    "filetype.guess",
+    "imghdr.what",
+    "file-type.fileTypeFromBuffer",
+    "file-type.fromBuffer",
+    "infer.get",
+    "PIL.Image.open",
+    "sharp",
 ];
 
 fn read(index: &Index) -> Outcome {
@@ -33,48 +47,53 @@ fn read(index: &Index) -> Outcome {
         return Outcome::NoPlace;
     };
     let project = &index.project;
-        let mut code = index.code_of(route);
-        code.extend(index.upload_functions());
-        let nodes = index.nodes_of(&code);
-        let all = index.nodes_with_values(&code);
-        let library = nodes.iter().filter_map(|at| index.call(*at)).find(|call| LIBRARIES.contains(&call.name.as_str()));
-        if let Some(call) = library {
-            let origin = index.origin(project.lang(call.at), &call.name);
-            return Outcome::Found(vec![Found::new(index, "by content", origin, call.at)]);
+    let mut code = index.code_of(route);
+    code.extend(index.upload_functions());
+    let nodes = index.nodes_of(&code);
+    let all = index.nodes_with_values(&code);
+    let library = nodes
+        .iter()
+        .filter_map(|at| index.call(*at))
+        .find(|call| LIBRARIES.contains(&call.name.as_str()));
+    if let Some(call) = library {
+        let origin = index.origin(project.lang(call.at), &call.name);
+        return Outcome::Found(vec![Found::new(index, "by content", origin, call.at)]);
+    }
+    let signature = all.iter().copied().find(|at| is_signature(index, *at));
+    let by_content = signature.filter(|_| nodes.iter().any(|at| begins(index, *at)));
+    let by_name = nodes.iter().copied().find(|at| looks_at_ending(index, *at));
+    let by_type = nodes.iter().copied().find(|at| declared(index, *at));
+    let listed = all.iter().any(|at| {
+        project.string(*at).is_some_and(|text| {
+            text.starts_with('.') && text.len() <= 6
+                || text.starts_with("image/")
+                || text == "application/pdf"
+        })
+    });
+    let (choice, at) = match (by_name, by_content, by_type) {
+        (Some(at), Some(_), _) => ("by extension and content", at),
+        (None, Some(at), _) => ("by content", at),
+        (Some(at), None, Some(_)) => ("by extension and declared type", at),
+        (Some(at), None, None) => ("by extension", at),
+        (None, None, Some(at)) => ("by declared type", at),
+        (None, None, None) => return Outcome::Nothing,
+    };
+    if !listed {
+        return Outcome::Found(vec![
+            Found::new(index, choice, Origin::HandWritten, at).unsure(Confidence::Low),
+        ]);
+    }
+    let below =
+        (choice == "by declared type").then(|| "the client says which type it is".to_owned());
+    let mut found = Found::new(index, choice, Origin::HandWritten, at).below(below);
+    if let Some(content) = by_content {
+        found = found.also(index, content);
+        let owner = index.owner(at);
+        if owner.id != project.tree(owner).root && owner != route.handler {
+            found = found.by_hand(index, owner);
         }
-        let signature = all.iter().copied().find(|at| is_signature(index, *at));
-        let by_content = signature.filter(|_| nodes.iter().any(|at| begins(index, *at)));
-        let by_name = nodes.iter().copied().find(|at| looks_at_ending(index, *at));
-        let by_type = nodes.iter().copied().find(|at| declared(index, *at));
-        let listed = all.iter().any(|at| {
-            project.string(*at).is_some_and(|text| {
-                text.starts_with('.') && text.len() <= 6 || text.starts_with("image/") || text == "application/pdf"
-            })
-        });
-        let (choice, at) = match (by_name, by_content, by_type) {
-            (Some(at), Some(_), _) => ("by extension and content", at),
-            (None, Some(at), _) => ("by content", at),
-            (Some(at), None, Some(_)) => ("by extension and declared type", at),
-            (Some(at), None, None) => ("by extension", at),
-            (None, None, Some(at)) => ("by declared type", at),
-            (None, None, None) => return Outcome::Nothing,
-        };
-        if !listed {
-            return Outcome::Found(vec![
-                Found::new(index, choice, Origin::HandWritten, at).unsure(Confidence::Low),
-            ]);
-        }
-        let below = (choice == "by declared type")
-            .then(|| "the client says which type it is".to_owned());
-        let mut found = Found::new(index, choice, Origin::HandWritten, at).below(below);
-        if let Some(content) = by_content {
-            found = found.also(index, content);
-            let owner = index.owner(at);
-            if owner.id != project.tree(owner).root && owner != route.handler {
-                found = found.by_hand(index, owner);
-            }
-        }
-        return Outcome::Found(vec![found]);
+    }
+    return Outcome::Found(vec![found]);
 }
 
 /// `\x89PNG`, `%PDF-`, `\xff\xd8`, in any of the ways they are written.
@@ -93,9 +112,16 @@ fn is_signature(index: &Index, at: At) -> bool {
         }
         _ => return false,
     };
-    ["\\x89png", "\\u0089png", "%pdf", "\\xff\\xd8", "89504e47", "ffd8ff"]
-        .iter()
-        .any(|mark| text.contains(mark))
+    [
+        "\\x89png",
+        "\\u0089png",
+        "%pdf",
+        "\\xff\\xd8",
+        "89504e47",
+        "ffd8ff",
+    ]
+    .iter()
+    .any(|mark| text.contains(mark))
 }
 
 /// `content.startswith(…)`, `subarray(…).equals(…)`, `content[:8] == …`
@@ -104,11 +130,22 @@ fn begins(index: &Index, at: At) -> bool {
     match project.kind(at) {
         Kind::Call { callee, .. } => {
             let method = project.text(at.with(callee));
-            ["startswith", "starts_with", "startsWith", "equals", "every", "compare", "indexOf"]
-                .iter()
-                .any(|end| method.ends_with(end))
+            [
+                "startswith",
+                "starts_with",
+                "startsWith",
+                "equals",
+                "every",
+                "compare",
+                "indexOf",
+            ]
+            .iter()
+            .any(|end| method.ends_with(end))
         }
-        Kind::Binary { op: Op::Eq | Op::Ne | Op::In, .. } => true,
+        Kind::Binary {
+            op: Op::Eq | Op::Ne | Op::In,
+            ..
+        } => true,
         _ => false,
     }
 }
@@ -116,10 +153,22 @@ fn begins(index: &Index, at: At) -> bool {
 fn looks_at_ending(index: &Index, at: At) -> bool {
     let project = &index.project;
     index.call(at).is_some_and(|call| {
-        matches!(call.name.as_str(), "os.path.splitext" | "path.extname" | "pathlib.Path().suffix.lower" | "mimetypes.guess_type")
-            || matches!(call.method.as_str(), "endswith" | "endsWith" | "extension")
-            || matches!(call.method.as_str(), "rsplit" | "split" | "lastIndexOf" | "rpartition" | "rsplit_once")
-                && call.args.first().and_then(|arg| project.string(*arg)).as_deref() == Some(".")
+        matches!(
+            call.name.as_str(),
+            "os.path.splitext"
+                | "path.extname"
+                | "pathlib.Path().suffix.lower"
+                | "mimetypes.guess_type"
+        ) || matches!(call.method.as_str(), "endswith" | "endsWith" | "extension")
+            || matches!(
+                call.method.as_str(),
+                "rsplit" | "split" | "lastIndexOf" | "rpartition" | "rsplit_once"
+            ) && call
+                .args
+                .first()
+                .and_then(|arg| project.string(*arg))
+                .as_deref()
+                == Some(".")
                 && project.text(call.at).to_ascii_lowercase().contains("name")
     }) || match project.kind(at) {
         Kind::Member { name, .. } => project.text(at.with(name)) == "suffix",
@@ -133,21 +182,33 @@ fn declared(index: &Index, at: At) -> bool {
     let Kind::Member { of, name } = project.kind(at) else {
         return false;
     };
-    let named = matches!(project.text(at.with(name)), "content_type" | "mimetype" | "mimeType");
-    let script = project.text(at.with(name)) == "type" && project.text(at.with(of)).to_ascii_lowercase().contains("file");
+    let named = matches!(
+        project.text(at.with(name)),
+        "content_type" | "mimetype" | "mimeType"
+    );
+    let script = project.text(at.with(name)) == "type"
+        && project
+            .text(at.with(of))
+            .to_ascii_lowercase()
+            .contains("file");
     if !named && !script {
         return false;
     }
     let tree = project.tree(at);
     // Not where it is only stored.
-    tree.upwards(at.id).skip(1).take(6).any(|id| match tree.kind(id) {
-        Kind::Binary { op, .. } => op.compares(),
-        Kind::If { .. } => true,
-        Kind::Call { callee, .. } => {
-            let text = tree.text(callee);
-            [".get", ".includes", ".has", ".test", ".split"].iter().any(|end| text.ends_with(end))
-        }
-        Kind::Index { at: index, .. } => index != id,
-        _ => false,
-    })
+    tree.upwards(at.id)
+        .skip(1)
+        .take(6)
+        .any(|id| match tree.kind(id) {
+            Kind::Binary { op, .. } => op.compares(),
+            Kind::If { .. } => true,
+            Kind::Call { callee, .. } => {
+                let text = tree.text(callee);
+                [".get", ".includes", ".has", ".test", ".split"]
+                    .iter()
+                    .any(|end| text.ends_with(end))
+            }
+            Kind::Index { at: index, .. } => index != id,
+            _ => false,
+        })
 }
