@@ -201,3 +201,71 @@ impl Binding {
         self.routes.get(&capability)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_serdes() {
+        for capability in Capability::ALL {
+            let name = serde_json::to_value(capability).unwrap();
+            assert_eq!(name, capability.name());
+        }
+    }
+
+    /// An exploit that asks for a name that is not here gets nothing, and says nothing.
+    #[test]
+    fn what_requests_and_replies_carry() {
+        let all: Vec<_> = Capability::ALL
+            .iter()
+            .map(|one| (one.name(), one.inputs().join(" "), one.outputs().join(" ")))
+            .collect();
+        let wanted = [
+            ("health", "", ""),
+            ("register", "email password", "token"),
+            ("login", "email password", "token"),
+            ("me", "", "id email role"),
+            ("upload", "file", "id filename size"),
+            ("files", "", "list id filename size"),
+            ("download", "", ""),
+            ("delete-file", "", ""),
+            ("create-note", "title body", "id"),
+            ("read-note", "", "id title body created_at"),
+            ("search", "q sort limit", "list id title body created_at"),
+            ("users", "", "list id email role"),
+            ("change-role", "role", ""),
+            ("delete-user", "", ""),
+            ("webhook", "id type data", ""),
+            ("events", "", "list id type data"),
+        ]
+        .map(|(name, inputs, outputs)| (name, inputs.to_owned(), outputs.to_owned()));
+        assert_eq!(all, wanted);
+    }
+
+    #[test]
+    fn a_route_names_what_differs_and_nothing_else() {
+        let route = Route {
+            method: "GET".into(),
+            path: "/notes/{id}".into(),
+            body: Body::None,
+            send: [("q".to_owned(), "text".to_owned())].into(),
+            read: [("list".to_owned(), "/data/0".to_owned())].into(),
+        };
+        assert_eq!((route.field("q"), route.field("sort")), ("text", "sort"));
+        assert_eq!(route.pointer("list"), "/data/0");
+        assert_eq!(route.pointer("id"), "/id");
+        assert_eq!(route.path_with("../7"), "/notes/../7");
+        let binding = Binding {
+            version: 1,
+            token: Carrier::Cookie { name: "sid".into() },
+            signature: Signature {
+                header: "Sig".into(),
+                prefix: String::new(),
+            },
+            routes: [(Capability::ReadNote, route.clone())].into(),
+        };
+        assert_eq!(binding.route(Capability::ReadNote), Some(&route));
+        assert_eq!(binding.route(Capability::Me), None);
+    }
+}

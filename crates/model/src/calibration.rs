@@ -184,6 +184,72 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_are_serdes() {
+        for kind in [Kind::Mutant, Kind::NearMiss, Kind::BlindSpot] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        for expected in [Expected::Exploited, Expected::Reported, Expected::Resisted] {
+            assert_eq!(serde_json::to_value(expected).unwrap(), expected.name());
+        }
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+        }
+    }
+
+    #[test]
+    fn what_an_exploit_must_say_of_a_control() {
+        let right = |kind, expected, verdict, noted| {
+            let row = Row {
+                framework: String::new(),
+                control: String::new(),
+                kind,
+                exploit: String::new(),
+                expected,
+                verdict,
+                noted,
+                why: String::new(),
+                key: String::new(),
+                date: String::new(),
+                ms: 0,
+            };
+            row.is_right()
+        };
+        for kind in [Kind::Mutant, Kind::NearMiss, Kind::BlindSpot] {
+            for verdict in Word::ALL {
+                for noted in [false, true] {
+                    let is = |word| verdict == word;
+                    let blind = kind == Kind::BlindSpot && is(Word::NotApplicable);
+                    for (expected, wanted) in [
+                        (Expected::Exploited, is(Word::Exploited)),
+                        (Expected::Reported, is(Word::Resisted) && noted),
+                        (Expected::Resisted, is(Word::Resisted) || blind),
+                    ] {
+                        assert_eq!(right(kind, expected, verdict, noted), wanted);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_who_was_right_everywhere_is_good() {
+        let good: Vec<_> = Status::ALL
+            .into_iter()
+            .filter(|one| one.is_good())
+            .collect();
+        assert_eq!(good, [Status::Reported, Status::Validated]);
+    }
+
+    #[test]
+    fn shares_count() {
+        let mut share = Share::default();
+        share.add(true);
+        share.add(false);
+        share.add(true);
+        assert_eq!(share, Share { hits: 2, of: 3 });
+    }
+
+    #[test]
     fn wilsons_interval_of_known_shares() {
         // Brown, Cai, DasGupta (2001): 0 of 10 gives 0 to 0.2775; and by symmetry.
         let (low, high) = Share { hits: 0, of: 10 }.wilson();

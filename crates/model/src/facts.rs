@@ -178,3 +178,53 @@ pub struct Facts {
     #[serde(default)]
     pub notes: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_serdes() {
+        for fault in Fault::ALL {
+            assert_eq!(serde_json::to_value(fault).unwrap(), fault.name());
+        }
+        for step in Step::ALL {
+            assert_eq!(serde_json::to_value(step).unwrap(), step.name());
+        }
+    }
+
+    #[test]
+    fn only_state_counts_without_a_reply() {
+        let state = Sees::State(Diff {
+            of: "files".into(),
+            found: String::new(),
+        });
+        let others = [
+            Sees::Text(b"x".to_vec()),
+            Sees::Json {
+                at: "/a".into(),
+                is: "b".into(),
+            },
+            Sees::Status(vec![200]),
+            Sees::NoHeader("x".into()),
+            Sees::Measured {
+                what: "ms".into(),
+                value: 1.0,
+                limit: 2.0,
+            },
+            Sees::Told("x".into()),
+        ];
+        let look = |sees: &Sees, replied| Observation {
+            label: String::new(),
+            sees: sees.clone(),
+            held: false,
+            replied,
+            exchange: None,
+        };
+        assert!(state.needs_no_reply() && look(&state, false).counts());
+        for sees in &others {
+            assert!(!sees.needs_no_reply() && !look(sees, false).counts());
+            assert!(look(sees, true).counts());
+        }
+    }
+}

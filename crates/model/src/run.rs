@@ -153,3 +153,15 @@ pub struct Score {
     pub not_applicable: usize,
     pub inconclusive: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_serdes() {
+        for tier in Tier::ALL {
+            assert_eq!(serde_json::to_value(tier).unwrap(), tier.name());
+        }
+    }
+}

@@ -423,9 +423,130 @@ mod tests {
     }
 
     #[test]
+    fn why_says_what_where_and_whose_fault() {
+        let good = Facts {
+            before: Some(true),
+            control: Some(false),
+            planned: 1,
+            looked: vec![look(false, true, false)],
+            after: Some(true),
+            ..Facts::default()
+        };
+        let stopped = Facts {
+            stop: Some(Cause {
+                fault: Fault::App,
+                step: Step::Boot,
+                why: "it died".into(),
+            }),
+            ..good.clone()
+        };
+        let verdict = judge(&stopped);
+        assert_eq!(verdict.why(), "it died (boot, app)");
+        assert_eq!(
+            (verdict.fault(), verdict.step()),
+            (Some(Fault::App), Some(Step::Boot))
+        );
+        let unmade = Facts {
+            planned: 2,
+            ..good.clone()
+        };
+        let verdict = judge(&unmade);
+        assert_eq!(
+            verdict.why(),
+            "not every planned look was made (attack, harness)"
+        );
+        assert_eq!(
+            (verdict.fault(), verdict.step()),
+            (Some(Fault::Harness), Some(Step::Attack))
+        );
+        let held = Facts {
+            looked: vec![look(true, true, false), look(true, true, true)],
+            planned: 2,
+            ..good.clone()
+        };
+        assert_eq!(judge(&held).why(), "look; look");
+        assert_eq!(
+            judge(&held).reason(),
+            &Reason::Effect(vec!["look".into(), "look".into()])
+        );
+        assert_eq!(
+            judge(&good).why(),
+            "no effect in 1 looks, honest use worked before and after"
+        );
+        let absent = Facts {
+            missing: Some(Capability::Search),
+            ..Facts::default()
+        };
+        assert_eq!(judge(&absent).why(), "the app has no search");
+        let beside = Facts {
+            beside: Some("opaque".into()),
+            ..Facts::default()
+        };
+        assert_eq!(judge(&beside).why(), "opaque");
+    }
+
+    /// The order of the rules is the meaning of the words: of several reasons the first is told.
+    #[test]
+    fn of_several_reasons_the_first_is_told() {
+        let why = |facts: &Facts| judge(facts).why();
+        let bare = Facts {
+            looked: vec![look(true, true, false)],
+            planned: 1,
+            ..Facts::default()
+        };
+        let with = |before, control| Facts {
+            before,
+            control,
+            ..bare.clone()
+        };
+        assert!(why(&with(Some(true), Some(true))).starts_with("the effect shows without"));
+        assert!(why(&with(Some(true), None)).starts_with("an effect was seen, and no control"));
+        for before in [None, Some(false)] {
+            assert!(why(&with(before, Some(false))).starts_with("an effect was seen in an app"));
+        }
+        let with = |before, control, after, replied| Facts {
+            before,
+            control,
+            after,
+            looked: vec![look(false, replied, false)],
+            planned: 1,
+            ..Facts::default()
+        };
+        let (yes, no) = (Some(true), Some(false));
+        for (facts, wanted) in [
+            (
+                with(None, None, None, false),
+                "honest use was not tried before",
+            ),
+            (with(no, None, None, false), "honest use does not work"),
+            (with(yes, None, None, false), "no control was made"),
+            (with(yes, yes, None, false), "the effect shows without"),
+            (with(yes, no, None, false), "an attack got no reply"),
+            (with(yes, no, None, true), "honest use was not tried after"),
+            (with(yes, no, no, true), "honest use no longer worked"),
+            (
+                Facts {
+                    planned: 0,
+                    ..with(yes, no, yes, true)
+                },
+                "no attack was planned",
+            ),
+        ] {
+            assert!(
+                why(&facts).starts_with(wanted),
+                "{} is not {wanted}",
+                why(&facts)
+            );
+        }
+    }
+
+    #[test]
     fn names_are_distinct() {
         let mut names: Vec<_> = Word::ALL.iter().map(|word| word.name()).collect();
         names.extend(Capability::ALL.iter().map(|capability| capability.name()));
+        for word in Word::ALL {
+            assert_eq!(serde_json::to_value(word).unwrap(), word.name());
+        }
         let before = names.len();
         names.sort_unstable();
         names.dedup();
