@@ -59,7 +59,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     for line in &skipped {
         progress.warn(&format!("NOTE: {line}"));
     }
-    progress.line(expectation(&study));
+    progress.line(&expectation(&study));
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
     let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", study.frameworks).as_bytes())
@@ -133,12 +133,19 @@ fn say_machine(context: &Context, tools: &[String], progress: &Progress) {
 }
 
 /// How long it takes on two cores, and what it fetches the first time; measured on the shipped samples.
-fn expectation(study: &Study) -> &'static str {
-    if study.frameworks.iter().any(|id| id == "nextjs") {
-        "first run about 7 min on two cores, 120 MB of packages; later 4 min   Ctrl-C is safe\n"
+fn expectation(study: &Study) -> String {
+    let has = |wanted: &str| study.frameworks.iter().any(|id| id == wanted);
+    let known = if has("nextjs") {
+        "first run about 7 min on two cores, 120 MB of packages; later 4 min"
     } else {
-        "about 2 min on two cores; fetches up to 40 MB of packages once   Ctrl-C is safe\n"
-    }
+        "about 2 min on two cores; fetches up to 40 MB of packages once"
+    };
+    let compiled = if has("axum") {
+        "; a minute more the first time for the crates of each axum app"
+    } else {
+        ""
+    };
+    format!("{known}{compiled}   Ctrl-C is safe\n")
 }
 
 /// Takes out of the study what this machine has no tools for. Returns what it has, and why others are left out.
