@@ -339,17 +339,6 @@ impl Index {
     fn find_live(&mut self) {
         let project = &self.project;
         let all: BTreeSet<u32> = (0..project.trees.len() as u32).collect();
-        const APPS: [&str; 9] = [
-            "fastapi.FastAPI",
-            "flask.Flask",
-            "starlette.applications.Starlette",
-            "express",
-            "fastify",
-            "hono.Hono",
-            "axum.Router.new",
-            "django.core.wsgi.get_wsgi_application",
-            "http.createServer",
-        ];
         let makers: HashSet<u32> = APPS
             .iter()
             .flat_map(|app| self.calls_named(app))
@@ -493,6 +482,19 @@ fn is_method_of_object(tree: &crate::tree::Tree, id: Id) -> bool {
     tree.parent(id)
         .is_some_and(|parent| matches!(tree.kind(parent), Kind::Map(_)))
 }
+
+/// Calls that make an app.
+const APPS: [&str; 9] = [
+    "fastapi.FastAPI",
+    "flask.Flask",
+    "starlette.applications.Starlette",
+    "express",
+    "fastify",
+    "hono.Hono",
+    "axum.Router.new",
+    "django.core.wsgi.get_wsgi_application",
+    "http.createServer",
+];
 
 /// `slowapi` of `slowapi.middleware`, `@prisma/client` of `@prisma/client/edge`, `tower_http` of `tower_http::cors`.
 fn first_part(name: &str) -> &str {

@@ -2,11 +2,17 @@
 //!
 //! Nothing is run. What could not be parsed or followed is said, and never makes a decision "absent".
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "of a tree's many kinds of nodes a reader wants one or two at a time"
+)]
+
 mod fold;
 mod index;
 mod lower;
 mod manifest;
 mod matter;
+mod modules;
 mod project;
 mod routes;
 mod source;

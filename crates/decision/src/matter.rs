@@ -472,7 +472,7 @@ impl Index {
                 match (project.kind(inner), project.resolve(inner)) {
                     (Kind::Function { .. }, _) => found.push(inner),
                     (Kind::Name | Kind::Member { .. }, Thing::Inside(function)) => {
-                        found.push(function)
+                        found.push(function);
                     }
                     _ => {}
                 }
@@ -563,19 +563,6 @@ impl Index {
             }
         }
         found
-    }
-
-    /// Names and members of these functions that stand for something outside, with their whole names.
-    pub(crate) fn outside_names(&self, functions: &[At]) -> Vec<(At, String)> {
-        let project = &self.project;
-        self.nodes_of(functions)
-            .into_iter()
-            .filter(|at| matches!(project.kind(*at), Kind::Name | Kind::Member { .. }))
-            .filter_map(|at| match project.resolve(at) {
-                Thing::Outside(name) => Some((at, name)),
-                _ => None,
-            })
-            .collect()
     }
 
     /// All names in running code that stand for something outside with this name.

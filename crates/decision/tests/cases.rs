@@ -70,7 +70,9 @@ fn origin(decision: &Decision) -> String {
         Origin::Library { name, version: one } => format!("library {name}{}", version(one)),
         Origin::Framework { name, version: one } => format!("framework {name}{}", version(one)),
         Origin::Runtime { module } => format!("runtime {module}"),
-        other => other.word().to_owned(),
+        other @ (Origin::HandWritten | Origin::Absent | Origin::Unknown { .. }) => {
+            other.word().to_owned()
+        }
     }
 }
 
@@ -117,22 +119,19 @@ fn problems(id: &str, case: &Case) -> Vec<String> {
         .collect();
     for (file, line, wanted) in &case.wanted {
         let place = |one: &&Decision| one.spans[0].file == *file && one.spans[0].line == *line;
-        match left
+        let at = left
             .iter()
-            .position(|one| place(one) && differs(one, wanted).is_none())
-        {
-            Some(at) => {
-                left.remove(at);
-            }
-            None => {
-                let there = left.iter().find(|one| place(one));
-                let why = there.and_then(|one| differs(one, wanted));
-                problems.push(format!(
-                    "{file}:{line}: wanted `{wanted}`, {}",
-                    why.unwrap_or_else(|| "nothing is read there".to_owned())
-                ));
-            }
+            .position(|one| place(one) && differs(one, wanted).is_none());
+        if let Some(at) = at {
+            left.remove(at);
+            continue;
         }
+        let there = left.iter().find(|one| place(one));
+        let why = there.and_then(|one| differs(one, wanted));
+        problems.push(format!(
+            "{file}:{line}: wanted `{wanted}`, {}",
+            why.unwrap_or_else(|| "nothing is read there".to_owned())
+        ));
     }
     for one in left {
         problems.push(format!(

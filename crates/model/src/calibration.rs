@@ -72,6 +72,7 @@ pub struct Row {
     pub packed: bool,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -211,6 +212,7 @@ mod tests {
                 key: String::new(),
                 date: String::new(),
                 ms: 0,
+                packed: false,
             };
             row.is_right()
         };

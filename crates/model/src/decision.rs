@@ -1,6 +1,7 @@
 //! What an author decided for a security matter, as the source says it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,9 +103,14 @@ impl Decision {
 
     /// What changes when the decision does: everything but where it stands.
     pub fn fingerprint(&self) -> String {
-        let mut text = format!("{}: {} ({})", self.decision, self.choice, self.origin.word());
+        let mut text = format!(
+            "{}: {} ({})",
+            self.decision,
+            self.choice,
+            self.origin.word()
+        );
         for (name, value) in &self.parameters {
-            text.push_str(&format!(" {name}={value}"));
+            let _ = write!(text, " {name}={value}");
         }
         text
     }
@@ -165,6 +171,15 @@ impl InForce {
             Self::Gift => "not chosen, yet in force",
             Self::Absent => "absent",
             Self::Untested => "not tested",
+        }
+    }
+
+    /// Its name where there is something to say, else nothing.
+    pub fn told(self) -> &'static str {
+        if self == Self::Untested {
+            ""
+        } else {
+            self.name()
         }
     }
 

@@ -72,7 +72,10 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
         .iter()
         .filter_map(|session| Some((short(session), session.told()?)))
         .collect();
-    let told: Vec<(String, &Told)> = told.iter().map(|(name, told)| (name.clone(), told)).collect();
+    let told: Vec<(String, &Told)> = told
+        .iter()
+        .map(|(name, told)| (name.clone(), told))
+        .collect();
     if !told.is_empty() {
         out.push('\n');
         out.push_str(crate::decisions::bench(&told, paint).trim_end());

@@ -298,6 +298,7 @@ mod tests {
             key: String::new(),
             date: "2026-11-23".into(),
             ms: 1,
+            packed: false,
         }
     }
 

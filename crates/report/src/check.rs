@@ -176,7 +176,10 @@ fn deciding(session: &Session, exploit: &str) -> Vec<String> {
         .filter(|one| one.tests.iter().any(|id| id == exploit))
         .filter_map(|one| {
             let span = one.decision.spans.first()?;
-            Some(clean(&format!("{}:{}   {}", span.file, span.line, span.text)))
+            Some(clean(&format!(
+                "{}:{}   {}",
+                span.file, span.line, span.text
+            )))
         })
         .take(2)
         .collect()

@@ -14,9 +14,14 @@ pub fn choice(decision: &Decision) -> String {
     match &decision.origin {
         Origin::Absent => "absent".to_owned(),
         Origin::Unknown { .. } => "unknown".to_owned(),
-        _ => {
+        Origin::Library { .. }
+        | Origin::Framework { .. }
+        | Origin::Runtime { .. }
+        | Origin::HandWritten => {
             let parameters = decision.parameters.iter();
-            let parts: Vec<String> = parameters.map(|(name, value)| format!("{name} {value}")).collect();
+            let parts: Vec<String> = parameters
+                .map(|(name, value)| format!("{name} {value}"))
+                .collect();
             let mut all = vec![decision.choice.clone()];
             all.extend(parts);
             clean(&all.join(", "))
@@ -40,10 +45,9 @@ pub fn origin(origin: &Origin) -> String {
 }
 
 fn place(decision: &Decision) -> String {
-    decision
-        .spans
-        .first()
-        .map_or(String::new(), |span| clean(&format!("{}:{}", span.file, span.line)))
+    decision.spans.first().map_or(String::new(), |span| {
+        clean(&format!("{}:{}", span.file, span.line))
+    })
 }
 
 fn asked(one: &Decided) -> String {
@@ -67,7 +71,11 @@ pub fn list(told: &Told, paint: Paint) -> String {
         .decisions
         .iter()
         .partition(|one| one.decision.origin.is_chosen());
-    let _ = writeln!(out, " {}", paint.head(&format!("DECIDED ({})", chosen.len())));
+    let _ = writeln!(
+        out,
+        " {}",
+        paint.head(&format!("DECIDED ({})", chosen.len()))
+    );
     for one in chosen {
         entry(&mut out, one, paint);
     }
@@ -76,15 +84,19 @@ pub fn list(told: &Told, paint: Paint) -> String {
         .filter(|one| one.decision.origin == Origin::Absent)
         .collect();
     if !absent.is_empty() {
-        let title = format!("NOT DECIDED ({}): all source was read, nothing does it", absent.len());
+        let title = format!(
+            "NOT DECIDED ({}): all source was read, nothing does it",
+            absent.len()
+        );
         let _ = writeln!(out, "\n {}", paint.head(&title));
     }
     for one in absent {
-        let force = match one.in_force {
-            InForce::Untested => String::new(),
-            force => force.name().to_owned(),
-        };
-        let line = format!("{:<ID$} asked by {:<22} {force}", one.decision.decision, asked(one));
+        let force = one.in_force.told().to_owned();
+        let line = format!(
+            "{:<ID$} asked by {:<22} {force}",
+            one.decision.decision,
+            asked(one)
+        );
         let _ = writeln!(out, "   {}", line.trim_end());
     }
     let unknown: Vec<&&Decided> = rest
@@ -92,10 +104,18 @@ pub fn list(told: &Told, paint: Paint) -> String {
         .filter(|one| matches!(one.decision.origin, Origin::Unknown { .. }))
         .collect();
     if !unknown.is_empty() {
-        let _ = writeln!(out, "\n {}", paint.odd(&format!("NOT KNOWN ({})", unknown.len())));
+        let _ = writeln!(
+            out,
+            "\n {}",
+            paint.odd(&format!("NOT KNOWN ({})", unknown.len()))
+        );
     }
     for one in unknown {
-        let text = format!("{:<ID$} {}", one.decision.decision, origin(&one.decision.origin));
+        let text = format!(
+            "{:<ID$} {}",
+            one.decision.decision,
+            origin(&one.decision.origin)
+        );
         wrap(&mut out, "   ", &" ".repeat(ID + 4), &text);
     }
     foot(&mut out, told, paint);
@@ -120,14 +140,14 @@ pub fn short(told: &Told, command: &str, paint: Paint) -> String {
     );
     let _ = writeln!(out, " {}", paint.head(&head));
     for one in chosen {
-        let central = matches!(one.decision.decision.as_str(), "password-hash" | "token-signing");
+        let central = matches!(
+            one.decision.decision.as_str(),
+            "password-hash" | "token-signing"
+        );
         if !central && one.decision.below.is_none() && one.in_force != InForce::NotInForce {
             continue;
         }
-        let force = match one.in_force {
-            InForce::Untested => "",
-            force => force.name(),
-        };
+        let force = one.in_force.told();
         let facts = format!("{}  {}", choice(&one.decision), place(&one.decision));
         let room = WIDTH.saturating_sub(3 + ID + 1 + force.len() + 2);
         let facts = clip(&facts, room);
@@ -137,7 +157,10 @@ pub fn short(told: &Told, command: &str, paint: Paint) -> String {
             InForce::Enforced | InForce::Gift => paint.good(force),
             InForce::Untested => force.to_owned(),
         };
-        let line = format!("   {:<ID$} {facts}{:gap$}{force}", one.decision.decision, "");
+        let line = format!(
+            "   {:<ID$} {facts}{:gap$}{force}",
+            one.decision.decision, ""
+        );
         let _ = writeln!(out, "{}", line.trim_end());
     }
     let named = |is: &dyn Fn(&Origin) -> bool| {
@@ -163,10 +186,7 @@ pub fn short(told: &Told, command: &str, paint: Paint) -> String {
 
 fn entry(out: &mut String, one: &Decided, paint: Paint) {
     let decision = &one.decision;
-    let force = match one.in_force {
-        InForce::Untested => String::new(),
-        force => force.name().to_owned(),
-    };
+    let force = one.in_force.told().to_owned();
     let text = choice(decision);
     let room = WIDTH.saturating_sub(3 + ID + 1 + force.len() + 1);
     let id = paint.head(&format!("{:<ID$}", decision.decision));
@@ -199,7 +219,14 @@ fn entry(out: &mut String, one: &Decided, paint: Paint) {
     if let Some(below) = &decision.below {
         let mut lines = String::new();
         wrap(&mut lines, &pad, &pad, &clean(below));
-        let _ = write!(out, "{}", lines.lines().map(|line| format!("{}\n", paint.bad(line))).collect::<String>());
+        let _ = write!(
+            out,
+            "{}",
+            lines
+                .lines()
+                .map(|line| format!("{}\n", paint.bad(line)))
+                .collect::<String>()
+        );
     }
     for note in &decision.notes {
         wrap(out, &pad, &pad, &clean(note));
@@ -220,7 +247,11 @@ fn foot(out: &mut String, told: &Told, paint: Paint) {
         let _ = writeln!(out, " {}", paint.odd(&text));
     }
     if told.unread.len() > 8 {
-        let _ = writeln!(out, " and {} more that were not read", told.unread.len() - 8);
+        let _ = writeln!(
+            out,
+            " and {} more that were not read",
+            told.unread.len() - 8
+        );
     }
 }
 
@@ -307,7 +338,12 @@ pub fn beside(columns: &[(&str, &Told)], paint: Paint) -> String {
         for id in ids(pair) {
             let cells: Vec<Vec<String>> = pair
                 .iter()
-                .map(|(_, told)| cell(told, id).iter().flat_map(|line| folded(line, wide)).collect())
+                .map(|(_, told)| {
+                    cell(told, id)
+                        .iter()
+                        .flat_map(|line| folded(line, wide))
+                        .collect()
+                })
                 .collect();
             let rows = cells.iter().map(Vec::len).max().unwrap_or(0);
             for row in 0..rows {
@@ -316,7 +352,11 @@ pub fn beside(columns: &[(&str, &Told)], paint: Paint) -> String {
                     .iter()
                     .map(|cell| format!("{:<wide$}", cell.get(row).map_or("", String::as_str)))
                     .collect();
-                let _ = writeln!(out, "  {}", format!("{label:<ID$}  {}", line.join("  ")).trim_end());
+                let _ = writeln!(
+                    out,
+                    "  {}",
+                    format!("{label:<ID$}  {}", line.join("  ")).trim_end()
+                );
             }
         }
         let burdens: Vec<Vec<String>> = pair
@@ -332,8 +372,15 @@ pub fn beside(columns: &[(&str, &Told)], paint: Paint) -> String {
             .collect();
         for row in 0..2 {
             let label = if row == 0 { "REVIEW BURDEN" } else { "" };
-            let line: Vec<String> = burdens.iter().map(|cell| format!("{:<wide$}", cell[row])).collect();
-            let _ = writeln!(out, "  {}", format!("{label:<ID$}  {}", line.join("  ")).trim_end());
+            let line: Vec<String> = burdens
+                .iter()
+                .map(|cell| format!("{:<wide$}", cell[row]))
+                .collect();
+            let _ = writeln!(
+                out,
+                "  {}",
+                format!("{label:<ID$}  {}", line.join("  ")).trim_end()
+            );
         }
         out.push('\n');
     }
@@ -372,10 +419,17 @@ pub fn markdown(columns: &[(&str, &Told)]) -> String {
     let mut out = String::new();
     if let [(name, told)] = columns {
         let _ = writeln!(out, "## Security decisions of {}\n", escaped(name));
-        let _ = writeln!(out, "| decision | choice | origin | place | asked by | reviewed by | in force |");
+        let _ = writeln!(
+            out,
+            "| decision | choice | origin | place | asked by | reviewed by | in force |"
+        );
         let _ = writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |");
         for one in &told.decisions {
-            let below = one.decision.below.as_ref().map_or(String::new(), |below| format!(" ({below})"));
+            let below = one
+                .decision
+                .below
+                .as_ref()
+                .map_or(String::new(), |below| format!(" ({below})"));
             let _ = writeln!(
                 out,
                 "| {} | {}{} | {} | {} | {} | {} | {} |",
@@ -389,9 +443,20 @@ pub fn markdown(columns: &[(&str, &Told)]) -> String {
                 one.in_force.name()
             );
         }
-        let _ = writeln!(out, "\nReview burden: {}. {} files, {} lines read.", burden(told), told.files, told.lines);
+        let _ = writeln!(
+            out,
+            "\nReview burden: {}. {} files, {} lines read.",
+            burden(told),
+            told.files,
+            told.lines
+        );
         for one in &told.unread {
-            let _ = writeln!(out, "Not read: {}: {}.", escaped(&one.file), escaped(&one.why));
+            let _ = writeln!(
+                out,
+                "Not read: {}: {}.",
+                escaped(&one.file),
+                escaped(&one.why)
+            );
         }
         return out;
     }
@@ -434,11 +499,21 @@ pub fn changed(changes: &[Change<'_>], told: &Told, since: &str, paint: Paint) -
             Change::Changed(old, new) => ("changed", *new, Some(*old)),
             Change::Gone(old) => ("gone", *old, None),
         };
-        let text = format!("{:<ID$} {:<8} {}", decision.decision, sign, choice(decision));
+        let text = format!(
+            "{:<ID$} {:<8} {}",
+            decision.decision,
+            sign,
+            choice(decision)
+        );
         wrap(&mut out, "   ", &" ".repeat(ID + 13), &text);
         let pad = " ".repeat(ID + 13);
         if let Some(old) = was {
-            wrap(&mut out, &pad, &pad, &format!("before: {} ({})", choice(old), origin(&old.origin)));
+            wrap(
+                &mut out,
+                &pad,
+                &pad,
+                &format!("before: {} ({})", choice(old), origin(&old.origin)),
+            );
         }
         if matches!(change, Change::Gone(_)) {
             continue;
@@ -459,7 +534,12 @@ pub fn bench(columns: &[(String, &Told)], paint: Paint) -> String {
     if columns.is_empty() {
         return out;
     }
-    let wide = columns.iter().map(|(name, _)| name.len()).max().unwrap_or(0).min(26);
+    let wide = columns
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or(0)
+        .min(26);
     let _ = writeln!(
         out,
         " {}",
@@ -470,10 +550,15 @@ pub fn bench(columns: &[(String, &Told)], paint: Paint) -> String {
             all_of(told, id).first().map_or("-".to_owned(), |one| {
                 let decision = &one.decision;
                 let from = match &decision.origin {
-                    Origin::Library { name, .. } if !decision.choice.eq_ignore_ascii_case(name) => format!(" ({name})"),
+                    Origin::Library { name, .. } if !decision.choice.eq_ignore_ascii_case(name) => {
+                        format!(" ({name})")
+                    }
                     Origin::Runtime { .. } => " (runtime)".to_owned(),
                     Origin::HandWritten => " (by hand)".to_owned(),
-                    _ => String::new(),
+                    Origin::Library { .. }
+                    | Origin::Framework { .. }
+                    | Origin::Absent
+                    | Origin::Unknown { .. } => String::new(),
                 };
                 let shown = if decision.origin.is_chosen() {
                     decision.choice.clone()
@@ -532,13 +617,19 @@ mod tests {
             in_force,
             tests: vec![],
         };
-        let mut absent = whole(decision("login-throttling", Origin::Absent), InForce::Absent);
+        let mut absent = whole(
+            decision("login-throttling", Origin::Absent),
+            InForce::Absent,
+        );
         absent.asked = Some(Asked {
             by: "CLAUDE.md".into(),
             words: "limit".into(),
         });
         Told {
-            decisions: vec![whole(decision("password-hash", library), InForce::Enforced), absent],
+            decisions: vec![
+                whole(decision("password-hash", library), InForce::Enforced),
+                absent,
+            ],
             unread: vec![Unread {
                 file: "x.py".into(),
                 line: 2,
@@ -578,8 +669,14 @@ mod tests {
         let told = told();
         let columns = [("imports-first", &told), ("runtime-first", &told)];
         let text = beside(&columns, Paint(false));
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-        assert!(text.contains("[in force]") && text.contains("5 packages, 21 more"), "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= WIDTH),
+            "{text}"
+        );
+        assert!(
+            text.contains("[in force]") && text.contains("5 packages, 21 more"),
+            "{text}"
+        );
         let table = markdown(&columns[..1]);
         assert!(table.contains("a\\|&lt;b>.py:3"), "{table}");
         assert!(markdown(&columns).lines().all(|line| line.starts_with('|')));

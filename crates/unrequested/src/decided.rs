@@ -27,7 +27,12 @@ pub(crate) type Wish = (String, String);
 pub(crate) fn wishes(tree: &Path) -> Vec<Wish> {
     WISHES
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), fs::read_to_string(tree.join(name)).ok()?)))
+        .filter_map(|name| {
+            Some((
+                (*name).to_owned(),
+                fs::read_to_string(tree.join(name)).ok()?,
+            ))
+        })
         .collect()
 }
 
@@ -66,7 +71,14 @@ pub(crate) fn told(steps: Vec<(String, Reading)>, wishes: &[Wish], lock: &Lock) 
                 reviewed: lock.review(&decision),
                 in_force: InForce::Untested,
                 tests: decision::find(&decision.decision)
-                    .map(|entry| entry.matter.exploits.iter().map(|id| (*id).to_owned()).collect())
+                    .map(|entry| {
+                        entry
+                            .matter
+                            .exploits
+                            .iter()
+                            .map(|id| (*id).to_owned())
+                            .collect()
+                    })
                     .unwrap_or_default(),
                 decision,
             }
@@ -165,7 +177,11 @@ impl Lock {
         let print = decision.fingerprint();
         let about = format!("{}: ", decision.decision);
         let exact = self.reviews.iter().find(|one| one.decision == print);
-        let other = || self.reviews.iter().find(|one| one.decision.starts_with(&about));
+        let other = || {
+            self.reviews
+                .iter()
+                .find(|one| one.decision.starts_with(&about))
+        };
         let found = exact.or_else(other)?;
         Some(Review {
             by: found.by.clone(),
@@ -217,7 +233,8 @@ mod tests {
         decision::read_files(&[("app.py".to_owned(), file.to_owned())])
     }
 
-    const BCRYPT: &str = "import bcrypt\n\ndef keep(p):\n    return bcrypt.hashpw(p, bcrypt.gensalt(12))\n";
+    const BCRYPT: &str =
+        "import bcrypt\n\ndef keep(p):\n    return bcrypt.hashpw(p, bcrypt.gensalt(12))\n";
 
     #[test]
     fn a_decision_knows_the_step_it_came_with_and_who_asked() {
@@ -226,9 +243,15 @@ mod tests {
             ("2-uploads".to_owned(), reading(&BCRYPT.replace("12", "10"))),
             ("3-search".to_owned(), reading(&BCRYPT.replace("12", "10"))),
         ];
-        let wishes = [("CLAUDE.md".to_owned(), "Be nice.\n- Use bcrypt. Tests too.".to_owned())];
+        let wishes = [(
+            "CLAUDE.md".to_owned(),
+            "Be nice.\n- Use bcrypt. Tests too.".to_owned(),
+        )];
         let told = told(steps, &wishes, &Lock::default());
-        let hash = told.decisions.iter().find(|one| one.decision.decision == "password-hash");
+        let hash = told
+            .decisions
+            .iter()
+            .find(|one| one.decision.decision == "password-hash");
         let hash = hash.unwrap();
         assert_eq!(hash.step, "2-uploads");
         assert_eq!(hash.asked.as_ref().unwrap().words, "Use bcrypt");
@@ -254,8 +277,18 @@ mod tests {
         assert!(holds(&format!("\n\n{BCRYPT}")), "a place is no change");
         assert!(!holds(&BCRYPT.replace("12", "10")));
         std::fs::write(folder.path().join(LOCK), "version = 2\n").unwrap();
-        assert!(Lock::read(folder.path()).unwrap_err().why.contains("version 2"));
+        assert!(
+            Lock::read(folder.path())
+                .unwrap_err()
+                .why
+                .contains("version 2")
+        );
         std::fs::write(folder.path().join(LOCK), "version = 1\nx = 1\n").unwrap();
-        assert!(Lock::read(folder.path()).unwrap_err().why.contains("unknown field"));
+        assert!(
+            Lock::read(folder.path())
+                .unwrap_err()
+                .why
+                .contains("unknown field")
+        );
     }
 }

@@ -200,7 +200,7 @@ impl Lower {
     }
 }
 
-fn named<'a>(node: Raw<'a>) -> Vec<Raw<'a>> {
+fn named(node: Raw<'_>) -> Vec<Raw<'_>> {
     let mut cursor = node.walk();
     node.named_children(&mut cursor)
         .filter(|child| !child.is_extra())

@@ -490,27 +490,23 @@ impl Lower {
             } else {
                 (self.raw_text(one).to_owned(), None)
             };
-            match &from {
-                Some(module) => {
-                    let shown = alias.unwrap_or_else(|| path.clone());
-                    let what = Bound::Import {
-                        module: module.clone(),
-                        name: Some(path),
-                    };
-                    self.bind(&shown, what);
-                }
-                None => {
-                    // `import a.b` binds `a`.
-                    let (shown, module) = match alias {
-                        Some(alias) => (alias, path),
-                        None => {
-                            let first = path.split('.').next().unwrap_or_default().to_owned();
-                            (first.clone(), first)
-                        }
-                    };
-                    self.bind(&shown, Bound::Import { module, name: None });
-                }
+            if let Some(module) = &from {
+                let shown = alias.unwrap_or_else(|| path.clone());
+                let what = Bound::Import {
+                    module: module.clone(),
+                    name: Some(path),
+                };
+                self.bind(&shown, what);
+                continue;
             }
+            // `import a.b` binds `a`.
+            let (shown, module) = if let Some(alias) = alias {
+                (alias, path)
+            } else {
+                let first = path.split('.').next().unwrap_or_default().to_owned();
+                (first.clone(), first)
+            };
+            self.bind(&shown, Bound::Import { module, name: None });
         }
     }
 }

@@ -41,7 +41,12 @@ fn read(index: &Index) -> Outcome {
         .map(|(at, _)| (Lang::Script, "@fastify/swagger-ui", *at));
     match served.or(mounted) {
         Some((lang, name, at)) if super::production_detection::depends_on_mode(index, at) => {
-            Outcome::Found(vec![Found::new(index, "off in production", index.origin(lang, name), at)])
+            Outcome::Found(vec![Found::new(
+                index,
+                "off in production",
+                index.origin(lang, name),
+                at,
+            )])
         }
         Some((lang, name, at)) => Outcome::Found(vec![
             Found::new(index, "on", index.origin(lang, name), at)
@@ -59,7 +64,9 @@ fn fastapi(index: &Index, call: &Call) -> Found {
     let docs = call.named(project, "docs_url");
     let redoc = call.named(project, "redoc_url");
     let off = |at: Option<_>| index.folded(at) == Value::Nothing;
-    if off(url) || (off(docs) && off(redoc) && url.is_some_and(|at| project.fold(at) == Value::Nothing)) {
+    if off(url)
+        || (off(docs) && off(redoc) && url.is_some_and(|at| project.fold(at) == Value::Nothing))
+    {
         return new("off");
     }
     // `FastAPI(**({} if dev else {"openapi_url": None}))`, `openapi_url=None if production else "/openapi.json"`
@@ -89,5 +96,7 @@ fn fastapi(index: &Index, call: &Call) -> Found {
             .note("the pages are off, the schema is not")
             .below(Some("anybody may read the schema".to_owned()));
     }
-    new("on").below(Some("on unless it is turned off: anybody may read it".to_owned()))
+    new("on").below(Some(
+        "on unless it is turned off: anybody may read it".to_owned(),
+    ))
 }

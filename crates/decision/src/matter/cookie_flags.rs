@@ -23,7 +23,11 @@ pub(crate) static MATTER: Matter = Matter {
 
 fn read(index: &Index) -> Outcome {
     let mut found: Vec<Found> = Vec::new();
-    for call in index.calls.iter().filter(|call| call.live && sets_cookie(index, call)) {
+    for call in index
+        .calls
+        .iter()
+        .filter(|call| call.live && sets_cookie(index, call))
+    {
         let one = flags(index, call);
         match found.iter_mut().find(|known| known.choice == one.choice) {
             Some(known) => known.spans.extend(one.spans),
@@ -52,7 +56,9 @@ fn sets_cookie(index: &Index, call: &Call) -> bool {
         Lang::Script => {
             call.method == "cookie" && call.args.len() >= 2
                 || call.method == "set"
-                    && (call.name == "next.headers.cookies().set" || text.contains("cookies()") || text.contains(".cookies."))
+                    && (call.name == "next.headers.cookies().set"
+                        || text.contains("cookies()")
+                        || text.contains(".cookies."))
         }
         Lang::Rust => call.method == "build" && text.contains("Cookie::build"),
     }
@@ -61,10 +67,13 @@ fn sets_cookie(index: &Index, call: &Call) -> bool {
 fn flags(index: &Index, call: &Call) -> Found {
     let project = &index.project;
     let on = |names: [&str; 2]| {
-        names.iter().find_map(|name| call.named(project, name)).is_some_and(|at| {
-            // `secure: process.env.NODE_ENV === 'production'` is on where it counts.
-            !matches!(project.fold(at), Value::Flag(false) | Value::Nothing)
-        })
+        names
+            .iter()
+            .find_map(|name| call.named(project, name))
+            .is_some_and(|at| {
+                // `secure: process.env.NODE_ENV === 'production'` is on where it counts.
+                !matches!(project.fold(at), Value::Flag(false) | Value::Nothing)
+            })
     };
     let same = ["samesite", "sameSite"]
         .iter()
@@ -77,14 +86,21 @@ fn flags(index: &Index, call: &Call) -> Found {
     if on(["secure", "secure"]) {
         names.push("Secure");
     }
-    if same.as_deref().is_some_and(|one| !one.eq_ignore_ascii_case("none")) {
+    if same
+        .as_deref()
+        .is_some_and(|one| !one.eq_ignore_ascii_case("none"))
+    {
         names.push("SameSite");
     }
     grade(index, &names, same, call.at)
 }
 
 fn grade(index: &Index, names: &[&str], same: Option<String>, at: At) -> Found {
-    let choice = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let choice = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
     let below = (names.len() < 3).then(|| {
         let missing: Vec<&str> = ["HttpOnly", "Secure", "SameSite"]
             .into_iter()
@@ -103,8 +119,13 @@ fn headers(index: &Index) -> Vec<(At, String)> {
     let mut all = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
-            let named = tree.string(id).is_some_and(|text| text.eq_ignore_ascii_case("set-cookie"));
+            let at = At {
+                tree: number as u32,
+                id,
+            };
+            let named = tree
+                .string(id)
+                .is_some_and(|text| text.eq_ignore_ascii_case("set-cookie"));
             if !named || !index.is_live(at) {
                 continue;
             }
@@ -120,7 +141,9 @@ fn headers(index: &Index) -> Vec<(At, String)> {
                 _ => None,
             });
             if let Some(value) = next {
-                let text = project.text(project.definition(value).unwrap_or(value)).to_ascii_lowercase();
+                let text = project
+                    .text(project.definition(value).unwrap_or(value))
+                    .to_ascii_lowercase();
                 all.push((value, text));
             }
         }
@@ -129,9 +152,15 @@ fn headers(index: &Index) -> Vec<(At, String)> {
 }
 
 fn flags_in(text: &str) -> Vec<&'static str> {
-    [("httponly", "HttpOnly"), ("secure", "Secure"), ("samesite", "SameSite")]
-        .into_iter()
-        .filter(|(word, _)| text.contains(word) && (*word != "samesite" || !text.contains("samesite=none")))
-        .map(|(_, name)| name)
-        .collect()
+    [
+        ("httponly", "HttpOnly"),
+        ("secure", "Secure"),
+        ("samesite", "SameSite"),
+    ]
+    .into_iter()
+    .filter(|(word, _)| {
+        text.contains(word) && (*word != "samesite" || !text.contains("samesite=none"))
+    })
+    .map(|(_, name)| name)
+    .collect()
 }

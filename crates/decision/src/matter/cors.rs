@@ -25,18 +25,36 @@ pub(crate) static MATTER: Matter = Matter {
 fn read(index: &Index) -> Outcome {
     let project = &index.project;
     let mut found = Vec::new();
-    for call in index.calls.iter().filter(|call| call.live && index.is_used(call.at)) {
+    for call in index
+        .calls
+        .iter()
+        .filter(|call| call.live && index.is_used(call.at))
+    {
         match (project.lang(call.at), call.name.as_str()) {
-            (Lang::Python, "fastapi.middleware.cors.CORSMiddleware" | "starlette.middleware.cors.CORSMiddleware") => {
+            (
+                Lang::Python,
+                "fastapi.middleware.cors.CORSMiddleware"
+                | "starlette.middleware.cors.CORSMiddleware",
+            ) => {
                 found.push(starlette(index, call, &call.name));
             }
             (Lang::Python, "flask_cors.CORS" | "flask_cors.cross_origin") => {
-                found.push(options(index, call, &["origins"], &["supports_credentials"], true));
+                found.push(options(
+                    index,
+                    call,
+                    &["origins"],
+                    &["supports_credentials"],
+                    true,
+                ));
             }
             (Lang::Script, "cors" | "@fastify/cors" | "hono.cors.cors") => {
                 found.push(options(index, call, &["origin"], &["credentials"], true));
             }
-            (Lang::Rust, "tower_http.cors.CorsLayer.permissive" | "tower_http.cors.CorsLayer.very_permissive") => {
+            (
+                Lang::Rust,
+                "tower_http.cors.CorsLayer.permissive"
+                | "tower_http.cors.CorsLayer.very_permissive",
+            ) => {
                 let origin = index.origin(Lang::Rust, &call.name);
                 found.push(Found::new(index, "any origin", origin, call.at));
             }
@@ -59,7 +77,9 @@ fn read(index: &Index) -> Outcome {
     if index.routes.is_empty() {
         return Outcome::NoPlace;
     }
-    let dead = ["cors", "@fastify/cors", "flask_cors.CORS"].iter().find_map(|name| index.calls_named(name).next());
+    let dead = ["cors", "@fastify/cors", "flask_cors.CORS"]
+        .iter()
+        .find_map(|name| index.calls_named(name).next());
     match dead {
         Some(call) => Outcome::Unclear(index.is_dead(call, "CORS")),
         None => Outcome::Nothing,
@@ -68,19 +88,35 @@ fn read(index: &Index) -> Outcome {
 
 fn starlette(index: &Index, call: &Call, name: &str) -> Found {
     let project = &index.project;
-    let credentials = index.folded(call.named(project, "allow_credentials")).flag() == Some(true);
+    let credentials = index
+        .folded(call.named(project, "allow_credentials"))
+        .flag()
+        == Some(true);
     let origin = index.origin(Lang::Python, name);
     if let Some(pattern) = call.named(project, "allow_origin_regex") {
         let text = index.folded(Some(pattern));
-        if text.text().is_some_and(|text| matches!(text, ".*" | "https?://.*" | "^.*$")) {
-            return graded(Found::new(index, "reflected origin", origin, call.at), true, credentials);
+        if text
+            .text()
+            .is_some_and(|text| matches!(text, ".*" | "https?://.*" | "^.*$"))
+        {
+            return graded(
+                Found::new(index, "reflected origin", origin, call.at),
+                true,
+                credentials,
+            );
         }
         return Found::new(index, "listed origins", origin, call.at)
             .with("origins", text.show())
             .with("credentials", Some(yes(credentials)));
     }
     let origins = call.named(project, "allow_origins");
-    listed(index, Found::new(index, "listed origins", origin.clone(), call.at), Found::new(index, "any origin", origin, call.at), origins, credentials)
+    listed(
+        index,
+        Found::new(index, "listed origins", origin.clone(), call.at),
+        Found::new(index, "any origin", origin, call.at),
+        origins,
+        credentials,
+    )
 }
 
 fn options(index: &Index, call: &Call, origins: &[&str], credentials: &[&str], any: bool) -> Found {
@@ -93,9 +129,11 @@ fn options(index: &Index, call: &Call, origins: &[&str], credentials: &[&str], a
     let any_found = Found::new(index, "any origin", origin.clone(), call.at);
     match named(origins) {
         // `origin: true` gives back whatever asks.
-        Some(at) if index.folded(Some(at)).flag() == Some(true) => {
-            graded(Found::new(index, "reflected origin", origin, call.at), true, with)
-        }
+        Some(at) if index.folded(Some(at)).flag() == Some(true) => graded(
+            Found::new(index, "reflected origin", origin, call.at),
+            true,
+            with,
+        ),
         Some(at) => listed(index, listed_found, any_found, Some(at), with),
         None if any => graded(any_found, with, with),
         None => listed_found.unsure(Confidence::Medium),
@@ -115,11 +153,20 @@ fn tower(index: &Index, call: &Call) -> Found {
     let text = tree.text(chain);
     let credentials = text.contains("allow_credentials(true)");
     if text.contains("allow_origin(Any)") {
-        graded(Found::new(index, "any origin", origin, call.at), credentials, credentials)
+        graded(
+            Found::new(index, "any origin", origin, call.at),
+            credentials,
+            credentials,
+        )
     } else if text.contains("mirror_request") {
-        graded(Found::new(index, "reflected origin", origin, call.at), true, credentials)
+        graded(
+            Found::new(index, "reflected origin", origin, call.at),
+            true,
+            credentials,
+        )
     } else {
-        Found::new(index, "listed origins", origin, call.at).with("credentials", Some(yes(credentials)))
+        Found::new(index, "listed origins", origin, call.at)
+            .with("credentials", Some(yes(credentials)))
     }
 }
 
@@ -130,12 +177,20 @@ fn yes(flag: bool) -> String {
 fn graded(found: Found, bad: bool, credentials: bool) -> Found {
     let found = found.with("credentials", Some(yes(credentials)));
     if bad {
-        return found.below(Some("a page of any origin may read what the app answers".to_owned()));
+        return found.below(Some(
+            "a page of any origin may read what the app answers".to_owned(),
+        ));
     }
     found
 }
 
-fn listed(index: &Index, listed: Found, any: Found, origins: Option<At>, credentials: bool) -> Found {
+fn listed(
+    index: &Index,
+    listed: Found,
+    any: Found,
+    origins: Option<At>,
+    credentials: bool,
+) -> Found {
     let project = &index.project;
     let Some(origins) = origins else {
         return listed
@@ -154,10 +209,13 @@ fn listed(index: &Index, listed: Found, any: Found, origins: Option<At>, credent
     let shown = value.show().or_else(|| {
         // A list made from a variable: split, strip, filter.
         let at = project.definition(origins).unwrap_or(origins);
-        project.inside(at).into_iter().find_map(|one| match project.fold(one) {
-            Value::Env { name, .. } => Some(format!("${name}")),
-            _ => None,
-        })
+        project
+            .inside(at)
+            .into_iter()
+            .find_map(|one| match project.fold(one) {
+                Value::Env { name, .. } => Some(format!("${name}")),
+                _ => None,
+            })
     });
     listed
         .with("origins", shown)
@@ -169,13 +227,22 @@ fn by_hand(index: &Index) -> Vec<Found> {
     let project = &index.project;
     let mut places = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
-        if !tree.text.to_ascii_lowercase().contains("access-control-allow-origin") {
+        if !tree
+            .text
+            .to_ascii_lowercase()
+            .contains("access-control-allow-origin")
+        {
             continue;
         }
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             if matches!(tree.kind(id), Kind::Str { .. })
-                && project.string(at).is_some_and(|text| text.eq_ignore_ascii_case("access-control-allow-origin"))
+                && project
+                    .string(at)
+                    .is_some_and(|text| text.eq_ignore_ascii_case("access-control-allow-origin"))
                 && index.is_used(at)
                 && !index.only_asks(at)
             {
@@ -189,34 +256,70 @@ fn by_hand(index: &Index) -> Vec<Found> {
     let tree = project.tree(first);
     // The call, pair or tuple that the name stands in.
     let around = tree.upwards(first.id).skip(1).find(|id| {
-        matches!(tree.kind(*id), Kind::Call { .. } | Kind::List(_) | Kind::Map(_) | Kind::Assign { .. })
+        matches!(
+            tree.kind(*id),
+            Kind::Call { .. } | Kind::List(_) | Kind::Map(_) | Kind::Assign { .. }
+        )
     });
     let star = around.is_some_and(|id| {
-        project.inside(first.with(id)).into_iter().any(|one| project.string(one).as_deref() == Some("*"))
+        project
+            .inside(first.with(id))
+            .into_iter()
+            .any(|one| project.string(one).as_deref() == Some("*"))
     });
     let function = index.owner(first);
     let reached = index.reach(function);
     let nodes = index.nodes_of(&reached);
     let looks = nodes.iter().any(|at| match project.kind(*at) {
-        Kind::Binary { op: Op::In | Op::NotIn | Op::Eq | Op::Ne, .. } => project.text(*at).to_ascii_lowercase().contains("origin"),
+        Kind::Binary {
+            op: Op::In | Op::NotIn | Op::Eq | Op::Ne,
+            ..
+        } => project.text(*at).to_ascii_lowercase().contains("origin"),
         Kind::Call { callee, .. } => {
             let text = project.text(at.with(callee));
-            [".includes", ".has", ".indexOf", ".contains", ".some", ".find"].iter().any(|end| text.ends_with(end))
+            [
+                ".includes",
+                ".has",
+                ".indexOf",
+                ".contains",
+                ".some",
+                ".find",
+            ]
+            .iter()
+            .any(|end| text.ends_with(end))
         }
         _ => false,
     });
-    let credentials = project.text(function).to_ascii_lowercase().contains("access-control-allow-credentials");
+    let credentials = project
+        .text(function)
+        .to_ascii_lowercase()
+        .contains("access-control-allow-credentials");
     let choice = match (star, looks) {
         (true, _) => "any origin",
         (false, true) => "listed origins",
         (false, false) => "reflected origin",
     };
     let found = Found::new(index, choice, Origin::HandWritten, first);
-    let found = if function.id == tree.root { found } else { found.by_hand(index, function) };
-    let variable = index.nodes_with_values(&reached).into_iter().find_map(|at| match project.fold(at) {
-        Value::Env { name, .. } => Some(format!("${name}")),
-        _ => None,
-    });
-    let found = if looks { found.with("origins", variable) } else { found };
-    vec![graded(found, choice == "reflected origin" || star && credentials, credentials)]
+    let found = if function.id == tree.root {
+        found
+    } else {
+        found.by_hand(index, function)
+    };
+    let variable = index
+        .nodes_with_values(&reached)
+        .into_iter()
+        .find_map(|at| match project.fold(at) {
+            Value::Env { name, .. } => Some(format!("${name}")),
+            _ => None,
+        });
+    let found = if looks {
+        found.with("origins", variable)
+    } else {
+        found
+    };
+    vec![graded(
+        found,
+        choice == "reflected origin" || star && credentials,
+        credentials,
+    )]
 }

@@ -27,15 +27,23 @@ fn read(index: &Index) -> Outcome {
         .map(|lang| (lang, manifests.of(lang)))
         .filter(|(_, one)| !one.direct.is_empty())
         .collect();
-    let is_loose = |(lang, one): &(Lang, &Packages)| !one.direct.values().all(|asked| is_exact(*lang, asked));
+    let is_loose =
+        |(lang, one): &(Lang, &Packages)| !one.direct.values().all(|asked| is_exact(*lang, asked));
     let exact = !used.iter().any(is_loose);
     let locked = used.iter().all(|(_, one)| one.locked.is_some());
-    let bare = used.iter().any(|(_, one)| one.direct.values().any(|asked| matches!(asked.as_str(), "" | "*" | "latest")));
+    let bare = used.iter().any(|(_, one)| {
+        one.direct
+            .values()
+            .any(|asked| matches!(asked.as_str(), "" | "*" | "latest"))
+    });
     let (choice, below) = match (exact, locked, bare) {
         (true, true, _) => ("exact, with lock file", None),
         (true, false, _) => ("exact", None),
         (false, true, _) => ("lock file", None),
-        (false, false, false) => ("ranges", Some("an install may bring other packages than were tried")),
+        (false, false, false) => (
+            "ranges",
+            Some("an install may bring other packages than were tried"),
+        ),
         (false, false, true) => ("unpinned", Some("an install brings whatever is newest")),
     };
     // The manifest that decides: the first that leaves something open.
@@ -71,7 +79,14 @@ fn read(index: &Index) -> Outcome {
             line: 1,
             column: 1,
             end_line: 1,
-            text: text.lines().next().unwrap_or_default().trim().chars().take(160).collect(),
+            text: text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .chars()
+                .take(160)
+                .collect(),
         }],
         own: std::collections::BTreeSet::new(),
         notes: Vec::new(),
@@ -89,6 +104,8 @@ fn is_exact(lang: Lang, asked: &str) -> bool {
     match lang {
         Lang::Python if asked.starts_with("==") => is_version(plain),
         Lang::Rust if !asked.starts_with('=') => false,
-        Lang::Python | Lang::Script | Lang::Rust => is_version(plain) && plain.matches('.').count() >= 2,
+        Lang::Python | Lang::Script | Lang::Rust => {
+            is_version(plain) && plain.matches('.').count() >= 2
+        }
     }
 }

@@ -18,7 +18,13 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "file serving",
     exploits: &["upload-content-mismatch"],
-    words: &["downloads one exactly", "content-disposition", "as attachment", "served inline", "serve files"],
+    words: &[
+        "downloads one exactly",
+        "content-disposition",
+        "as attachment",
+        "served inline",
+        "serve files",
+    ],
     read,
 };
 
@@ -26,8 +32,9 @@ fn read(index: &Index) -> Outcome {
     let project = &index.project;
     if let Some(at) = static_folder(index) {
         return Outcome::Found(vec![
-            Found::new(index, "static folder", Origin::HandWritten, at)
-                .below(Some("a browser shows and runs what was uploaded".to_owned())),
+            Found::new(index, "static folder", Origin::HandWritten, at).below(Some(
+                "a browser shows and runs what was uploaded".to_owned(),
+            )),
         ]);
     }
     let routes = index.routes_for(Purpose::Download);
@@ -35,27 +42,45 @@ fn read(index: &Index) -> Outcome {
         return Outcome::NoPlace;
     };
     let nosniff = project.trees.iter().enumerate().any(|(number, tree)| {
-        tree.text.to_ascii_lowercase().contains("x-content-type-options")
+        tree.text
+            .to_ascii_lowercase()
+            .contains("x-content-type-options")
             && (0..tree.nodes.len() as u32).any(|id| {
-                let at = At { tree: number as u32, id };
+                let at = At {
+                    tree: number as u32,
+                    id,
+                };
                 matches!(tree.kind(id), Kind::Str { .. })
-                    && tree.string(id).is_some_and(|text| text.eq_ignore_ascii_case("x-content-type-options"))
+                    && tree
+                        .string(id)
+                        .is_some_and(|text| text.eq_ignore_ascii_case("x-content-type-options"))
                     && index.is_used(at)
                     && !index.only_asks(at)
             })
     }) || ["helmet", "@fastify/helmet", "flask_talisman.Talisman"]
         .iter()
-        .any(|name| index.calls_named(name).any(|call| call.live && index.is_used(call.at)));
+        .any(|name| {
+            index
+                .calls_named(name)
+                .any(|call| call.live && index.is_used(call.at))
+        });
     let code = index.code_of(route);
     let nodes = index.nodes_of(&code);
     let with = |found: Found| {
-        found.with("nosniff", Some(if nosniff { "yes" } else { "no" }.to_owned()))
+        found.with(
+            "nosniff",
+            Some(if nosniff { "yes" } else { "no" }.to_owned()),
+        )
     };
     // FileResponse with a name, send_file(as_attachment=True), res.download(), or the header itself.
     for call in nodes.iter().filter_map(|at| index.call(*at)) {
         let lang = project.lang(call.at);
         let attached = match (lang, call.name.as_str(), call.method.as_str()) {
-            (Lang::Python, "fastapi.responses.FileResponse" | "starlette.responses.FileResponse", _) => {
+            (
+                Lang::Python,
+                "fastapi.responses.FileResponse" | "starlette.responses.FileResponse",
+                _,
+            ) => {
                 let inline = index.folded(call.named(project, "content_disposition_type"));
                 call.named(project, "filename").is_some() && inline.text() != Some("inline")
             }
@@ -66,7 +91,11 @@ fn read(index: &Index) -> Outcome {
             _ => false,
         };
         if attached {
-            let name = if call.name.is_empty() { "express" } else { call.name.as_str() };
+            let name = if call.name.is_empty() {
+                "express"
+            } else {
+                call.name.as_str()
+            };
             let origin = index.origin(lang, name);
             return Outcome::Found(vec![with(Found::new(index, "attachment", origin, call.at))]);
         }
@@ -78,12 +107,18 @@ fn read(index: &Index) -> Outcome {
                 if project.list(*at, kids).first().and_then(|first| project.string(*first)).is_some_and(|text| text.to_ascii_lowercase().starts_with("attachment")))
     });
     if let Some(at) = header {
-        return Outcome::Found(vec![with(Found::new(index, "attachment", Origin::HandWritten, at))]);
+        return Outcome::Found(vec![with(Found::new(
+            index,
+            "attachment",
+            Origin::HandWritten,
+            at,
+        ))]);
     }
     let (choice, at, below) = inline(index, route.handler, &nodes);
     let below = below.then(|| "a browser shows and runs what was uploaded".to_owned());
     Outcome::Found(vec![
-        with(Found::new(index, choice, Origin::HandWritten, at).below(below)).unsure(Confidence::Medium),
+        with(Found::new(index, choice, Origin::HandWritten, at).below(below))
+            .unsure(Confidence::Medium),
     ])
 }
 
@@ -92,18 +127,28 @@ fn inline(index: &Index, handler: At, nodes: &[At]) -> (&'static str, At, bool) 
     let project = &index.project;
     let declared = nodes.iter().copied().find_map(|at| match project.kind(at) {
         Kind::Keyword { name, value }
-            if matches!(project.text(at.with(name)), "media_type" | "mimetype" | "content_type") =>
+            if matches!(
+                project.text(at.with(name)),
+                "media_type" | "mimetype" | "content_type"
+            ) =>
         {
             Some(at.with(value))
         }
-        Kind::Map(_) => ["Content-Type", "content-type"].iter().find_map(|key| project.entry(at, key)),
+        Kind::Map(_) => ["Content-Type", "content-type"]
+            .iter()
+            .find_map(|key| project.entry(at, key)),
         Kind::Call { .. } => index.call(at).and_then(|call| {
             let named = call.args.first().and_then(|one| project.string(*one));
-            let sets = matches!(call.method.as_str(), "set" | "setHeader" | "header" | "append" | "type" | "contentType");
+            let sets = matches!(
+                call.method.as_str(),
+                "set" | "setHeader" | "header" | "append" | "type" | "contentType"
+            );
             let content = named.is_some_and(|name| name.eq_ignore_ascii_case("content-type"));
             match (sets, content) {
                 (true, true) => call.args.get(1).copied(),
-                (true, false) if matches!(call.method.as_str(), "type" | "contentType") => call.args.first().copied(),
+                (true, false) if matches!(call.method.as_str(), "type" | "contentType") => {
+                    call.args.first().copied()
+                }
                 _ => None,
             }
         }),
@@ -125,14 +170,21 @@ fn upload_types(index: &Index) -> Vec<&'static str> {
     for route in index.routes_for(Purpose::Upload) {
         let code = index.code_of(route);
         for call in index.calls_in(&code) {
-            if !matches!(call.method.as_str(), "execute" | "run" | "create" | "insert" | "prepare") {
+            if !matches!(
+                call.method.as_str(),
+                "execute" | "run" | "create" | "insert" | "prepare"
+            ) {
                 continue;
             }
             for arg in &call.args {
                 for at in project.inside(*arg) {
                     let text = project.text(at);
                     let member = matches!(project.kind(at), Kind::Member { .. });
-                    if member && (text.ends_with(".content_type") || text.ends_with(".mimetype") || text.ends_with("file.type")) {
+                    if member
+                        && (text.ends_with(".content_type")
+                            || text.ends_with(".mimetype")
+                            || text.ends_with("file.type"))
+                    {
                         found.push("client");
                     }
                     // `const [kind] = file.type.split(';')`, `kind = file.content_type`
@@ -146,7 +198,10 @@ fn upload_types(index: &Index) -> Vec<&'static str> {
                             format!("[{text}] = file.type"),
                             format!("{text} = file.mimetype"),
                         ];
-                        if from_client.iter().any(|words| around.contains(words.as_str())) {
+                        if from_client
+                            .iter()
+                            .any(|words| around.contains(words.as_str()))
+                        {
                             found.push("client");
                         }
                     }
@@ -154,7 +209,11 @@ fn upload_types(index: &Index) -> Vec<&'static str> {
             }
         }
     }
-    if super::upload_type::MATTER.choices(index).iter().any(|choice| choice.contains("content")) {
+    if super::upload_type::MATTER
+        .choices(index)
+        .iter()
+        .any(|choice| choice.contains("content"))
+    {
         found.push("content");
     }
     found
@@ -165,8 +224,15 @@ fn static_folder(index: &Index) -> Option<At> {
     let project = &index.project;
     let uploads = |at: At| {
         let text = project.text(at).to_ascii_lowercase();
-        let made = project.definition(at).map(|at| project.text(at).to_ascii_lowercase());
-        text.contains("upload") || made.is_some_and(|text| text.contains("upload")) || project.fold(at).show().is_some_and(|text| text.to_ascii_lowercase().contains("upload"))
+        let made = project
+            .definition(at)
+            .map(|at| project.text(at).to_ascii_lowercase());
+        text.contains("upload")
+            || made.is_some_and(|text| text.contains("upload"))
+            || project
+                .fold(at)
+                .show()
+                .is_some_and(|text| text.to_ascii_lowercase().contains("upload"))
     };
     index
         .calls
@@ -175,7 +241,10 @@ fn static_folder(index: &Index) -> Option<At> {
         .filter(|call| {
             matches!(
                 call.name.as_str(),
-                "fastapi.staticfiles.StaticFiles" | "starlette.staticfiles.StaticFiles" | "express.static" | "@fastify/static"
+                "fastapi.staticfiles.StaticFiles"
+                    | "starlette.staticfiles.StaticFiles"
+                    | "express.static"
+                    | "@fastify/static"
             ) || call.name.ends_with("ServeDir.new")
         })
         .find(|call| {

@@ -18,7 +18,13 @@ use crate::tree::{Kind, Lang, NONE, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "input validation",
     exploits: &["role-mass-assignment"],
-    words: &["input validation", "validate input", "validate all", "schema validation", "validation on all"],
+    words: &[
+        "input validation",
+        "validate input",
+        "validate all",
+        "schema validation",
+        "validation on all",
+    ],
     read,
 };
 
@@ -89,7 +95,9 @@ fn body(index: &Index, route: &Route) -> Option<How> {
         return None;
     }
     let lang = project.lang(route.handler);
-    if let (Lang::Python | Lang::Rust, Kind::Function { params, .. }) = (lang, project.kind(route.handler)) {
+    if let (Lang::Python | Lang::Rust, Kind::Function { params, .. }) =
+        (lang, project.kind(route.handler))
+    {
         for param in project.list(route.handler, params) {
             if let Some(found) = typed(index, param) {
                 return Some(found);
@@ -102,7 +110,11 @@ fn body(index: &Index, route: &Route) -> Option<How> {
     let mut all = index.nodes_with_values(&code);
     // What runs before may check the body too; what it makes of tokens is no matter here.
     let before = index.nodes_of(&index.reach_all(&route.guards));
-    all.extend(before.into_iter().filter(|at| index.call(*at).is_some_and(|call| about_body(index, &call.args))));
+    all.extend(before.into_iter().filter(|at| {
+        index
+            .call(*at)
+            .is_some_and(|call| about_body(index, &call.args))
+    }));
     for at in &all {
         let Some(call) = index.call(*at) else {
             continue;
@@ -112,8 +124,17 @@ fn body(index: &Index, route: &Route) -> Option<How> {
         });
         let checks = matches!(
             call.method.as_str(),
-            "parse" | "safeParse" | "parseAsync" | "safeParseAsync" | "validate" | "validateSync" | "load" | "model_validate"
-                | "model_validate_json" | "parse_obj" | "object"
+            "parse"
+                | "safeParse"
+                | "parseAsync"
+                | "safeParseAsync"
+                | "validate"
+                | "validateSync"
+                | "load"
+                | "model_validate"
+                | "model_validate_json"
+                | "parse_obj"
+                | "object"
         );
         if let (Some((_, name)), true) = (known, checks) {
             let origin = index.origin(lang, name);
@@ -125,17 +146,27 @@ fn body(index: &Index, route: &Route) -> Option<How> {
             && let Kind::Member { of, .. } = project.kind(at.with(callee))
             && let Thing::Inside(class) = project.resolve(at.with(of))
             && let Kind::Class { bases, .. } = project.kind(class)
-            && project.list(class, bases).iter().any(|base| is_model(index, *base, "marshmallow.", 4))
+            && project
+                .list(class, bases)
+                .iter()
+                .any(|base| is_model(index, *base, "marshmallow.", 4))
         {
             return Some(How::Schema(*at, index.origin(lang, "marshmallow")));
         }
         // `Event.model_validate_json(body)` with a model of the app's own.
-        if matches!(call.method.as_str(), "model_validate_json" | "model_validate" | "parse_raw") {
+        if matches!(
+            call.method.as_str(),
+            "model_validate_json" | "model_validate" | "parse_raw"
+        ) {
             return Some(How::Schema(*at, index.origin(lang, "pydantic")));
         }
     }
     let looks = nodes.iter().any(|at| match project.kind(*at) {
-        Kind::Binary { op: Op::Eq | Op::Ne, left, right } => {
+        Kind::Binary {
+            op: Op::Eq | Op::Ne,
+            left,
+            right,
+        } => {
             let text = |id| project.text(at.with(id));
             text(left).contains("typeof") || text(right).contains("typeof")
         }
@@ -170,14 +201,19 @@ fn typed(index: &Index, param: At) -> Option<How> {
     let Kind::Class { bases, .. } = project.kind(class) else {
         return None;
     };
-    let model = project.list(class, bases).iter().any(|base| is_model(index, *base, "pydantic.", 4));
+    let model = project
+        .list(class, bases)
+        .iter()
+        .any(|base| is_model(index, *base, "pydantic.", 4));
     model.then(|| How::Schema(class, index.origin(Lang::Python, "pydantic")))
 }
 
 fn is_model(index: &Index, base: At, package: &str, depth: u8) -> bool {
     let project = &index.project;
     match project.resolve(base) {
-        Thing::Outside(name) if package == "pydantic." => matches!(name.as_str(), "pydantic.BaseModel" | "sqlmodel.SQLModel"),
+        Thing::Outside(name) if package == "pydantic." => {
+            matches!(name.as_str(), "pydantic.BaseModel" | "sqlmodel.SQLModel")
+        }
         Thing::Outside(name) => name.starts_with(package) && name.ends_with("Schema"),
         Thing::Inside(class) if depth > 0 => match project.kind(class) {
             Kind::Class { bases, .. } => project
@@ -194,7 +230,9 @@ fn is_model(index: &Index, base: At, package: &str, depth: u8) -> bool {
 fn about_body(index: &Index, args: &[At]) -> bool {
     args.iter().any(|arg| {
         let text = index.project.text(*arg).to_ascii_lowercase();
-        ["body", "request", "raw", "data"].iter().any(|word| text.contains(word))
+        ["body", "request", "raw", "data"]
+            .iter()
+            .any(|word| text.contains(word))
     })
 }
 

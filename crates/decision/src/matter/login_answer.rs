@@ -18,20 +18,38 @@ use crate::tree::{Kind, NONE, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "login answer",
     exploits: &["account-enumeration"],
-    words: &["same answer", "enumerat", "whether an account exists", "generic error"],
+    words: &[
+        "same answer",
+        "enumerat",
+        "whether an account exists",
+        "generic error",
+    ],
     read,
 };
 
 const CHECKS: [&str; 14] = [
-    "bcrypt.checkpw", "bcrypt.compare", "bcrypt.compareSync", "bcryptjs.compare", "bcryptjs.compareSync", "argon2.verify",
-    "argon2.PasswordHasher().verify", "passlib.context.CryptContext().verify", "werkzeug.security.check_password_hash",
-    "@node-rs/argon2.verify", "@node-rs/bcrypt.verify", "bcrypt.verify", "pwdlib.PasswordHash.recommended().verify",
+    "bcrypt.checkpw",
+    "bcrypt.compare",
+    "bcrypt.compareSync",
+    "bcryptjs.compare",
+    "bcryptjs.compareSync",
+    "argon2.verify",
+    "argon2.PasswordHasher().verify",
+    "passlib.context.CryptContext().verify",
+    "werkzeug.security.check_password_hash",
+    "@node-rs/argon2.verify",
+    "@node-rs/bcrypt.verify",
+    "bcrypt.verify",
+    "pwdlib.PasswordHash.recommended().verify",
     "passlib.hash.bcrypt.verify",
 ];
 
 fn read(index: &Index) -> Outcome {
     let routes = index.routes_for(Purpose::Login);
-    let Some(route) = routes.iter().find(|route| matches!(route.method.as_str(), "POST" | "ANY")) else {
+    let Some(route) = routes
+        .iter()
+        .find(|route| matches!(route.method.as_str(), "POST" | "ANY"))
+    else {
         return Outcome::NoPlace;
     };
     let project = &index.project;
@@ -50,7 +68,9 @@ fn read(index: &Index) -> Outcome {
             .iter()
             .filter(|other| **other != *at && matches!(project.kind(**other), Kind::If { .. }))
             .filter_map(|other| match project.kind(*other) {
-                Kind::If { test, then, .. } if test != NONE && then != NONE && about_password(index, other.with(test)) => {
+                Kind::If { test, then, .. }
+                    if test != NONE && then != NONE && about_password(index, other.with(test)) =>
+                {
                     Some(words(index, other.with(then)))
                 }
                 _ => None,
@@ -65,7 +85,8 @@ fn read(index: &Index) -> Outcome {
     }
     if let Some(at) = dummy(index, &code, &nodes, route) {
         Outcome::Found(vec![
-            Found::new(index, "same answer and same work", Origin::HandWritten, at).unsure(Confidence::Medium),
+            Found::new(index, "same answer and same work", Origin::HandWritten, at)
+                .unsure(Confidence::Medium),
         ])
     } else {
         let at = nodes.iter().copied().find(|at| {
@@ -73,25 +94,39 @@ fn read(index: &Index) -> Outcome {
                 && (!project.text(at.with(test)).to_ascii_lowercase().contains("username")
                     || about_password(index, at.with(test))))
         });
-        if at.is_none() && !index.calls_in(&code).iter().any(|call| CHECKS.contains(&call.name.as_str())) {
+        if at.is_none()
+            && !index
+                .calls_in(&code)
+                .iter()
+                .any(|call| CHECKS.contains(&call.name.as_str()))
+        {
             return Outcome::Unclear("no look at an account is seen behind the sign-in".to_owned());
         }
         Outcome::Found(vec![
-            Found::new(index, "same answer, less work for unknown", Origin::HandWritten, at.unwrap_or(route.handler))
-                .below(Some("an unknown account is answered sooner".to_owned()))
-                .unsure(Confidence::Medium),
+            Found::new(
+                index,
+                "same answer, less work for unknown",
+                Origin::HandWritten,
+                at.unwrap_or(route.handler),
+            )
+            .below(Some("an unknown account is answered sooner".to_owned()))
+            .unsure(Confidence::Medium),
         ])
     }
 }
 
 fn about_user(index: &Index, at: At) -> bool {
     let text = index.project.text(at).to_ascii_lowercase();
-    ["user", "row", "account", "found", "record"].iter().any(|word| text.contains(word))
+    ["user", "row", "account", "found", "record"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn about_password(index: &Index, at: At) -> bool {
     let text = index.project.text(at).to_ascii_lowercase();
-    ["password", "verify", "compare", "check", "match", "hash"].iter().any(|word| text.contains(word))
+    ["password", "verify", "compare", "check", "match", "hash"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// A test of the user, and of nothing else.
@@ -100,10 +135,17 @@ fn only_user(index: &Index, at: At) -> bool {
     let text = project.text(at).to_ascii_lowercase();
     let alone = match project.kind(at) {
         Kind::Not(_) => true,
-        Kind::Binary { op: Op::Eq, right, .. } => project.kind(at.with(right)) == Kind::Null,
+        Kind::Binary {
+            op: Op::Eq, right, ..
+        } => project.kind(at.with(right)) == Kind::Null,
         _ => false,
     };
-    alone && about_user(index, at) && !text.contains("username") && !text.contains("password") && !text.contains("verify") && !text.contains("admin")
+    alone
+        && about_user(index, at)
+        && !text.contains("username")
+        && !text.contains("password")
+        && !text.contains("verify")
+        && !text.contains("admin")
 }
 
 /// Texts and numbers of an answer.
@@ -126,27 +168,42 @@ fn words(index: &Index, at: At) -> String {
 fn dummy(index: &Index, code: &[At], nodes: &[At], route: &Route) -> Option<At> {
     let project = &index.project;
     let calls = index.calls_in(code);
-    let check: &Call = calls.iter().find(|call| CHECKS.contains(&call.name.as_str()))?;
+    let check: &Call = calls
+        .iter()
+        .find(|call| CHECKS.contains(&call.name.as_str()))?;
     // `kept.encode() if kept else NOBODY`, `kept ?? NOBODY`
     let stand_in = |at: At| {
         project.inside(at).into_iter().any(|one| {
             matches!(
                 project.kind(one),
-                Kind::If { .. } | Kind::Binary { op: Op::Or | Op::Coalesce, .. }
+                Kind::If { .. }
+                    | Kind::Binary {
+                        op: Op::Or | Op::Coalesce,
+                        ..
+                    }
             )
         })
     };
-    let given = check.args.iter().any(|arg| {
-        stand_in(*arg) || project.definition(*arg).is_some_and(stand_in)
-    });
+    let given = check
+        .args
+        .iter()
+        .any(|arg| stand_in(*arg) || project.definition(*arg).is_some_and(stand_in));
     // Or a second check on another branch.
-    let checks = calls.iter().filter(|call| CHECKS.contains(&call.name.as_str())).count();
+    let checks = calls
+        .iter()
+        .filter(|call| CHECKS.contains(&call.name.as_str()))
+        .count();
     let own = index.owner(check.at);
     let short = nodes.iter().any(|at| match project.kind(*at) {
         // `user is None or not check(…)`, `!user || !check(…)`: never reached for an unknown user.
-        Kind::Binary { op: Op::Or | Op::And, left, right } => {
+        Kind::Binary {
+            op: Op::Or | Op::And,
+            left,
+            right,
+        } => {
             let right_checks = project.inside(at.with(right)).into_iter().any(|one| {
-                one == check.at || matches!(project.kind(one), Kind::Call { callee, .. }
+                one == check.at
+                    || matches!(project.kind(one), Kind::Call { callee, .. }
                     if project.resolve(one.with(callee)) == crate::project::Thing::Inside(own))
             });
             right_checks && about_user(index, at.with(left)) && index.owner(*at) != own

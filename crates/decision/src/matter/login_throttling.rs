@@ -20,7 +20,16 @@ use crate::tree::{Kind, Lang, NONE, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "login throttling",
     exploits: &["login-rate-limit"],
-    words: &["rate limit", "rate-limit", "throttl", "per minute", "brute", "login attempts", "lock out", "lock-out"],
+    words: &[
+        "rate limit",
+        "rate-limit",
+        "throttl",
+        "per minute",
+        "brute",
+        "login attempts",
+        "lock out",
+        "lock-out",
+    ],
     read,
 };
 
@@ -38,7 +47,10 @@ const LIBRARIES: [(Lang, &str); 15] = [
     (Lang::Script, "rate-limiter-flexible.RateLimiterRedis"),
     (Lang::Rust, "tower_governor.GovernorLayer"),
     (Lang::Rust, "tower_governor.GovernorLayer.new"),
-    (Lang::Rust, "tower_governor.governor.GovernorConfigBuilder.default"),
+    (
+        Lang::Rust,
+        "tower_governor.governor.GovernorConfigBuilder.default",
+    ),
     (Lang::Rust, "governor.RateLimiter.keyed"),
 ];
 
@@ -49,7 +61,11 @@ fn read(index: &Index) -> Outcome {
     }
     let mut found = Vec::new();
     for route in &routes {
-        found.extend(library(index, route).or_else(|| by_hand(index, route)).or_else(|| lock(index, route)));
+        found.extend(
+            library(index, route)
+                .or_else(|| by_hand(index, route))
+                .or_else(|| lock(index, route)),
+        );
     }
     if !found.is_empty() {
         found.truncate(1);
@@ -72,7 +88,10 @@ fn library(index: &Index, route: &Route) -> Option<Found> {
     let code = index.code_of(route);
     for (lang, name) in LIBRARIES {
         let made = format!("{name}()");
-        let before = route.before.iter().any(|one| one.starts_with(&made) || one == name);
+        let before = route
+            .before
+            .iter()
+            .any(|one| one.starts_with(&made) || one == name);
         for call in index.calls_named(name) {
             if project.lang(call.at) != lang {
                 continue;
@@ -88,7 +107,11 @@ fn library(index: &Index, route: &Route) -> Option<Found> {
                 let origin = index.origin(lang, name);
                 let (limit, window) = numbers(index, call);
                 let limit = limit.or_else(|| handed_over(index, call, &code, route));
-                let choice = if name == "express-slow-down" { "delay" } else { "limit per address" };
+                let choice = if name == "express-slow-down" {
+                    "delay"
+                } else {
+                    "limit per address"
+                };
                 return Some(
                     Found::new(index, choice, origin, call.at)
                         .with("limit", limit)
@@ -126,15 +149,22 @@ fn handed_over(index: &Index, call: &Call, code: &[At], route: &Route) -> Option
     let project = &index.project;
     let around = index.owner(call.at);
     // `app.post('/login', loginLimit, …)`
-    let declared = project.inside(route.at).into_iter().filter_map(|at| project.definition(at));
-    let given = declared.chain(index.nodes_with_values(code)).find_map(|at| {
-        let Kind::Call { callee, args } = project.kind(at) else {
-            return None;
-        };
-        let inside = project.resolve(at.with(callee)) == Thing::Inside(around);
-        let args = project.list(at, args);
-        inside.then(|| args.iter().find_map(|arg| project.fold(*arg).number())).flatten()
-    });
+    let declared = project
+        .inside(route.at)
+        .into_iter()
+        .filter_map(|at| project.definition(at));
+    let given = declared
+        .chain(index.nodes_with_values(code))
+        .find_map(|at| {
+            let Kind::Call { callee, args } = project.kind(at) else {
+                return None;
+            };
+            let inside = project.resolve(at.with(callee)) == Thing::Inside(around);
+            let args = project.list(at, args);
+            inside
+                .then(|| args.iter().find_map(|arg| project.fold(*arg).number()))
+                .flatten()
+        });
     given.map(|number| number.to_string())
 }
 
@@ -151,23 +181,39 @@ fn numbers(index: &Index, call: &Call) -> (Option<String>, Option<String>) {
         .or_else(|| number(&["seconds", "duration"]))
         .or_else(|| number(&["minutes"]).map(|one| one * 60.0));
     // `Ratelimit.slidingWindow(10, '60 s')`
-    let sliding = call.named(project, "limiter").and_then(|at| index.call(project.definition(at).unwrap_or(at)));
+    let sliding = call
+        .named(project, "limiter")
+        .and_then(|at| index.call(project.definition(at).unwrap_or(at)));
     if let Some(inner) = sliding {
         let numbers: Vec<_> = inner.args.iter().map(|at| project.fold(*at)).collect();
         let limit = numbers.first().and_then(Value::number);
-        let window = numbers.get(1).and_then(Value::text).and_then(|text| duration(&text.replace(' ', "")));
-        return (limit.map(|one| one.to_string()), window.map(|one| one.to_string()));
+        let window = numbers
+            .get(1)
+            .and_then(Value::text)
+            .and_then(|text| duration(&text.replace(' ', "")));
+        return (
+            limit.map(|one| one.to_string()),
+            window.map(|one| one.to_string()),
+        );
     }
     if limit.is_some() || window.is_some() {
-        return (limit.map(|one| one.to_string()), window.map(|one| one.to_string()));
+        return (
+            limit.map(|one| one.to_string()),
+            window.map(|one| one.to_string()),
+        );
     }
     // `5/minute`
-    let text = call.args.first().and_then(|at| project.fold(*at).text().map(str::to_owned));
+    let text = call
+        .args
+        .first()
+        .and_then(|at| project.fold(*at).text().map(str::to_owned));
     rate(&text.unwrap_or_default())
 }
 
 fn rate(text: &str) -> (Option<String>, Option<String>) {
-    let plain = text.trim_matches(['[', ']', '"', '\'', ' ']).replace(" per ", "/");
+    let plain = text
+        .trim_matches(['[', ']', '"', '\'', ' '])
+        .replace(" per ", "/");
     let Some((count, unit)) = plain.split_once('/') else {
         return (None, None);
     };
@@ -210,34 +256,62 @@ fn by_hand(index: &Index, route: &Route) -> Option<Found> {
         _ => None,
     });
     let reached = index.reach(function);
-    let compare = test.into_iter().flat_map(|test| project.inside(test)).chain(index.nodes_of(&reached)).find(|one| {
-        matches!(project.kind(*one), Kind::Binary { op, .. } if op.compares())
-            && !project.inside(*one).iter().any(|inner| is_429(index, *inner))
-    });
+    let compare = test
+        .into_iter()
+        .flat_map(|test| project.inside(test))
+        .chain(index.nodes_of(&reached))
+        .find(|one| {
+            matches!(project.kind(*one), Kind::Binary { op, .. } if op.compares())
+                && !project
+                    .inside(*one)
+                    .iter()
+                    .any(|inner| is_429(index, *inner))
+        });
     let class = match project.resolve(function) {
         Thing::Inside(inside) => {
             let tree = project.tree(inside);
-            let class = tree.upwards(inside.id).find(|id| matches!(tree.kind(*id), Kind::Class { .. }));
+            let class = tree
+                .upwards(inside.id)
+                .find(|id| matches!(tree.kind(*id), Kind::Class { .. }));
             class.map(|id| inside.with(id))
         }
         _ => None,
     };
     let text = project.text(class.unwrap_or(function)).to_owned()
-        + reached.iter().map(|one| project.text(*one)).collect::<String>().as_str();
+        + reached
+            .iter()
+            .map(|one| project.text(*one))
+            .collect::<String>()
+            .as_str();
     let per_address = [
-        "client.host", "remote_addr", "x-forwarded-for", "remoteAddress", "req.ip", "request.ip", "ConnectInfo",
-        "SocketAddr", "clientIp", "x-real-ip",
+        "client.host",
+        "remote_addr",
+        "x-forwarded-for",
+        "remoteAddress",
+        "req.ip",
+        "request.ip",
+        "ConnectInfo",
+        "SocketAddr",
+        "clientIp",
+        "x-real-ip",
     ]
     .iter()
     .any(|word| text.contains(word));
-    let per_account = ["email", "username", "account"].iter().any(|word| text.contains(word));
+    let per_account = ["email", "username", "account"]
+        .iter()
+        .any(|word| text.contains(word));
     let choice = match (per_address, per_account) {
         (true, _) => "limit per address",
         (false, true) => "limit per account",
         (false, false) => "limit",
     };
-    let mut found = Found::new(index, choice, Origin::HandWritten, class.unwrap_or(function))
-        .by_hand(index, class.unwrap_or(function));
+    let mut found = Found::new(
+        index,
+        choice,
+        Origin::HandWritten,
+        class.unwrap_or(function),
+    )
+    .by_hand(index, class.unwrap_or(function));
     let (limit, window) = made_with(index, class, &code)
         .unwrap_or_else(|| (compare.and_then(|one| compared(index, one)), None));
     if limit.is_none() {
@@ -257,17 +331,33 @@ fn lock(index: &Index, route: &Route) -> Option<Found> {
         if test == NONE || then == NONE {
             return None;
         }
-        let compare = project.inside(at.with(test)).into_iter().find(|one| match project.kind(*one) {
-            Kind::Binary { op: Op::Lt | Op::Le | Op::Gt | Op::Ge, .. } => {
-                let text = project.text(*one).to_ascii_lowercase();
-                ["attempt", "fail", "tries", "lock"].iter().any(|word| text.contains(word))
-            }
-            _ => false,
-        })?;
-        let refuses = project.inside(at.with(then)).into_iter().any(|one| match project.kind(one) {
-            Kind::Num => project.fold(one).number().is_some_and(|code| [401.0, 403.0, 423.0].contains(&code)),
-            _ => false,
-        });
+        let compare =
+            project
+                .inside(at.with(test))
+                .into_iter()
+                .find(|one| match project.kind(*one) {
+                    Kind::Binary {
+                        op: Op::Lt | Op::Le | Op::Gt | Op::Ge,
+                        ..
+                    } => {
+                        let text = project.text(*one).to_ascii_lowercase();
+                        ["attempt", "fail", "tries", "lock"]
+                            .iter()
+                            .any(|word| text.contains(word))
+                    }
+                    _ => false,
+                })?;
+        let refuses =
+            project
+                .inside(at.with(then))
+                .into_iter()
+                .any(|one| match project.kind(one) {
+                    Kind::Num => project
+                        .fold(one)
+                        .number()
+                        .is_some_and(|code| [401.0, 403.0, 423.0].contains(&code)),
+                    _ => false,
+                });
         refuses.then_some((at, compare))
     })?;
     let function = index.owner(at);
@@ -280,12 +370,19 @@ fn lock(index: &Index, route: &Route) -> Option<Found> {
 }
 
 /// `Limit(5, 60)`: what the limiter on this way was made with.
-fn made_with(index: &Index, class: Option<At>, code: &[At]) -> Option<(Option<String>, Option<String>)> {
+fn made_with(
+    index: &Index,
+    class: Option<At>,
+    code: &[At],
+) -> Option<(Option<String>, Option<String>)> {
     let project = &index.project;
     let class = class?;
     let nodes = index.nodes_with_values(code);
     let call = index.calls_to(class).find(|call| {
-        nodes.contains(&call.at) || nodes.iter().any(|at| project.definition(*at) == Some(call.at))
+        nodes.contains(&call.at)
+            || nodes
+                .iter()
+                .any(|at| project.definition(*at) == Some(call.at))
     })?;
     let mut numbers = call.args.iter().filter_map(|at| project.fold(*at).number());
     let shown = |one: Option<f64>| one.map(|number| number.to_string());
@@ -298,7 +395,9 @@ fn compared(index: &Index, at: At) -> Option<String> {
         return None;
     };
     let number = |id| project.fold(at.with(id)).number();
-    number(right).or_else(|| number(left)).map(|one| one.to_string())
+    number(right)
+        .or_else(|| number(left))
+        .map(|one| one.to_string())
 }
 
 /// A limiter that is there, and that the sign-in does not reach.
@@ -313,7 +412,10 @@ fn unmounted(index: &Index) -> Option<At> {
         let mut found = None;
         for (number, tree) in project.trees.iter().enumerate() {
             for id in 0..tree.nodes.len() as u32 {
-                let at = At { tree: number as u32, id };
+                let at = At {
+                    tree: number as u32,
+                    id,
+                };
                 if matches!(tree.kind(id), Kind::Num) && is_429(index, at) && !index.is_live(at) {
                     found = found.or(Some(at));
                 }

@@ -17,15 +17,39 @@ use crate::tree::Kind;
 
 pub(crate) static MATTER: Matter = Matter {
     title: "ownership",
-    exploits: &["file-read-other-user", "file-delete-other-user", "note-read-other-user", "search-other-user"],
-    words: &["own files only", "read and search their own", "notes are personal", "their own", "belongs to the user"],
+    exploits: &[
+        "file-read-other-user",
+        "file-delete-other-user",
+        "note-read-other-user",
+        "search-other-user",
+    ],
+    words: &[
+        "own files only",
+        "read and search their own",
+        "notes are personal",
+        "their own",
+        "belongs to the user",
+    ],
     read,
 };
 
-const OWNERS: [&str; 8] = ["owner", "user_id", "userid", "owner_id", "ownerid", "author_id", "account_id", "created_by"];
+const OWNERS: [&str; 8] = [
+    "owner",
+    "user_id",
+    "userid",
+    "owner_id",
+    "ownerid",
+    "author_id",
+    "account_id",
+    "created_by",
+];
 
 fn read(index: &Index) -> Outcome {
-    let routes: Vec<&Route> = index.routes.iter().filter(|route| personal(route)).collect();
+    let routes: Vec<&Route> = index
+        .routes
+        .iter()
+        .filter(|route| personal(route))
+        .collect();
     if routes.is_empty() {
         return Outcome::NoPlace;
     }
@@ -40,13 +64,19 @@ fn read(index: &Index) -> Outcome {
             .filter(|(_, text)| {
                 text.contains(" where ") || text.contains("\nwhere ") || text.starts_with("select")
             })
-            .filter(|(_, text)| !text.contains("from users") && !text.contains("into users") && !text.contains("update users"))
+            .filter(|(_, text)| {
+                !text.contains("from users")
+                    && !text.contains("into users")
+                    && !text.contains("update users")
+            })
             .collect();
         if about.is_empty() {
             continue;
         }
         looked += 1;
-        let owned = about.iter().find(|(_, text)| OWNERS.iter().any(|name| text.contains(name)) && binds(text));
+        let owned = about
+            .iter()
+            .find(|(_, text)| OWNERS.iter().any(|name| text.contains(name)) && binds(text));
         match (owned, compared(index, &code)) {
             (Some((at, _)), _) => in_query.push(*at),
             (None, Some(at)) => after.push(at),
@@ -54,7 +84,9 @@ fn read(index: &Index) -> Outcome {
         }
     }
     if looked == 0 {
-        return Outcome::Unclear("no statement about what belongs to users could be read".to_owned());
+        return Outcome::Unclear(
+            "no statement about what belongs to users could be read".to_owned(),
+        );
     }
     let (choice, first) = match (missing.first(), in_query.first(), after.first()) {
         (Some((_, at)), _, _) => ("missing on some", *at),
@@ -102,9 +134,24 @@ fn binds(text: &str) -> bool {
 fn personal(route: &Route) -> bool {
     let path = route.path.to_ascii_lowercase();
     let parts: Vec<&str> = path.split('/').collect();
-    let things = ["files", "file", "notes", "note", "documents", "orders", "messages", "posts", "items", "tasks", "todos"];
+    let things = [
+        "files",
+        "file",
+        "notes",
+        "note",
+        "documents",
+        "orders",
+        "messages",
+        "posts",
+        "items",
+        "tasks",
+        "todos",
+    ];
     let about = parts.iter().any(|part| things.contains(part));
-    let reads = matches!(route.method.as_str(), "GET" | "DELETE" | "PATCH" | "PUT" | "ANY");
+    let reads = matches!(
+        route.method.as_str(),
+        "GET" | "DELETE" | "PATCH" | "PUT" | "ANY"
+    );
     match route.purpose() {
         Purpose::Admin | Purpose::Webhook | Purpose::Login | Purpose::Register => false,
         Purpose::Search | Purpose::Download => reads,
@@ -122,8 +169,13 @@ fn statements(index: &Index, code: &[At]) -> Vec<(At, String)> {
             _ => continue,
         };
         // A piece of a longer text belongs to that.
-        let parent = project.tree(at).parent(at.id).map(|id| project.kind(at.with(id)));
-        if matches!(parent, Some(Kind::Template(_) | Kind::Binary { .. })) && matches!(project.kind(at), Kind::Str { .. }) {
+        let parent = project
+            .tree(at)
+            .parent(at.id)
+            .map(|id| project.kind(at.with(id)));
+        if matches!(parent, Some(Kind::Template(_) | Kind::Binary { .. }))
+            && matches!(project.kind(at), Kind::Str { .. })
+        {
             if let Some(Kind::Binary { .. }) = parent {
                 let parent = project.tree(at).parent(at.id).unwrap_or(at.id);
                 let text = project.text(at.with(parent)).to_ascii_lowercase();
@@ -134,7 +186,10 @@ fn statements(index: &Index, code: &[At]) -> Vec<(At, String)> {
             continue;
         }
         let text = clean(&whole.to_ascii_lowercase());
-        if ["select ", "delete ", "update "].iter().any(|word| text.starts_with(word)) {
+        if ["select ", "delete ", "update "]
+            .iter()
+            .any(|word| text.starts_with(word))
+        {
             all.push((at, text));
         }
     }
@@ -149,16 +204,22 @@ fn clean(text: &str) -> String {
 /// `if note.owner != user.id`
 fn compared(index: &Index, code: &[At]) -> Option<At> {
     let project = &index.project;
-    index.nodes_of(code).into_iter().find(|at| match project.kind(*at) {
-        Kind::Binary { op, left, right } if op.compares() => {
-            // `user_id is None` asks for nobody's things.
-            if [left, right].iter().any(|id| matches!(project.kind(at.with(*id)), Kind::Null)) {
-                return false;
+    index
+        .nodes_of(code)
+        .into_iter()
+        .find(|at| match project.kind(*at) {
+            Kind::Binary { op, left, right } if op.compares() => {
+                // `user_id is None` asks for nobody's things.
+                if [left, right]
+                    .iter()
+                    .any(|id| matches!(project.kind(at.with(*id)), Kind::Null))
+                {
+                    return false;
+                }
+                let text = |id| project.text(at.with(id)).to_ascii_lowercase();
+                let owner = |text: &str| OWNERS.iter().any(|name| text.contains(name));
+                owner(&text(left)) || owner(&text(right))
             }
-            let text = |id| project.text(at.with(id)).to_ascii_lowercase();
-            let owner = |text: &str| OWNERS.iter().any(|name| text.contains(name));
-            owner(&text(left)) || owner(&text(right))
-        }
-        _ => false,
-    })
+            _ => false,
+        })
 }

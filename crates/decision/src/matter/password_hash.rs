@@ -36,36 +36,156 @@ struct Maker {
 }
 
 const MAKERS: [Maker; 30] = [
-    Maker { lang: Lang::Python, name: "bcrypt.hashpw", read: python_bcrypt },
-    Maker { lang: Lang::Python, name: "passlib.hash.bcrypt.hash", read: passlib_bcrypt },
-    Maker { lang: Lang::Python, name: "passlib.context.CryptContext", read: passlib_context },
-    Maker { lang: Lang::Python, name: "argon2.PasswordHasher", read: argon2_cffi },
-    Maker { lang: Lang::Python, name: "pwdlib.PasswordHash.recommended", read: pwdlib },
-    Maker { lang: Lang::Python, name: "hashlib.pbkdf2_hmac", read: python_pbkdf2 },
-    Maker { lang: Lang::Python, name: "hashlib.scrypt", read: python_scrypt },
-    Maker { lang: Lang::Python, name: "werkzeug.security.generate_password_hash", read: werkzeug },
-    Maker { lang: Lang::Python, name: "django.contrib.auth.hashers.make_password", read: django },
-    Maker { lang: Lang::Script, name: "bcrypt.hash", read: script_bcrypt },
-    Maker { lang: Lang::Script, name: "bcrypt.hashSync", read: script_bcrypt },
-    Maker { lang: Lang::Script, name: "bcryptjs.hash", read: script_bcrypt },
-    Maker { lang: Lang::Script, name: "bcryptjs.hashSync", read: script_bcrypt },
-    Maker { lang: Lang::Script, name: "@node-rs/bcrypt.hash", read: script_bcrypt },
-    Maker { lang: Lang::Script, name: "@node-rs/bcrypt.hashSync", read: script_bcrypt },
-    Maker { lang: Lang::Script, name: "argon2.hash", read: script_argon2 },
-    Maker { lang: Lang::Script, name: "@node-rs/argon2.hash", read: script_argon2 },
-    Maker { lang: Lang::Script, name: "@node-rs/argon2.hashSync", read: script_argon2 },
-    Maker { lang: Lang::Script, name: "crypto.scrypt", read: script_scrypt },
-    Maker { lang: Lang::Script, name: "crypto.scryptSync", read: script_scrypt },
-    Maker { lang: Lang::Script, name: "crypto.pbkdf2", read: script_pbkdf2 },
-    Maker { lang: Lang::Script, name: "crypto.pbkdf2Sync", read: script_pbkdf2 },
-    Maker { lang: Lang::Rust, name: "bcrypt.hash", read: rust_bcrypt },
-    Maker { lang: Lang::Rust, name: "bcrypt.hash_with_result", read: rust_bcrypt },
-    Maker { lang: Lang::Rust, name: "bcrypt.non_truncating_hash", read: rust_bcrypt },
-    Maker { lang: Lang::Rust, name: "argon2.Argon2.default", read: rust_argon2 },
-    Maker { lang: Lang::Rust, name: "argon2.Argon2.new", read: rust_argon2 },
-    Maker { lang: Lang::Rust, name: "pbkdf2.pbkdf2_hmac", read: rust_pbkdf2 },
-    Maker { lang: Lang::Rust, name: "scrypt.scrypt", read: rust_scrypt },
-    Maker { lang: Lang::Python, name: "Crypto.Protocol.KDF.PBKDF2", read: python_pbkdf2 },
+    Maker {
+        lang: Lang::Python,
+        name: "bcrypt.hashpw",
+        read: python_bcrypt,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "passlib.hash.bcrypt.hash",
+        read: passlib_bcrypt,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "passlib.context.CryptContext",
+        read: passlib_context,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "argon2.PasswordHasher",
+        read: argon2_cffi,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "pwdlib.PasswordHash.recommended",
+        read: pwdlib,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "hashlib.pbkdf2_hmac",
+        read: python_pbkdf2,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "hashlib.scrypt",
+        read: python_scrypt,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "werkzeug.security.generate_password_hash",
+        read: werkzeug,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "django.contrib.auth.hashers.make_password",
+        read: django,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "bcrypt.hash",
+        read: script_bcrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "bcrypt.hashSync",
+        read: script_bcrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "bcryptjs.hash",
+        read: script_bcrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "bcryptjs.hashSync",
+        read: script_bcrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "@node-rs/bcrypt.hash",
+        read: script_bcrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "@node-rs/bcrypt.hashSync",
+        read: script_bcrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "argon2.hash",
+        read: script_argon2,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "@node-rs/argon2.hash",
+        read: script_argon2,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "@node-rs/argon2.hashSync",
+        read: script_argon2,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "crypto.scrypt",
+        read: script_scrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "crypto.scryptSync",
+        read: script_scrypt,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "crypto.pbkdf2",
+        read: script_pbkdf2,
+    },
+    Maker {
+        lang: Lang::Script,
+        name: "crypto.pbkdf2Sync",
+        read: script_pbkdf2,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "bcrypt.hash",
+        read: rust_bcrypt,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "bcrypt.hash_with_result",
+        read: rust_bcrypt,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "bcrypt.non_truncating_hash",
+        read: rust_bcrypt,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "argon2.Argon2.default",
+        read: rust_argon2,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "argon2.Argon2.new",
+        read: rust_argon2,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "pbkdf2.pbkdf2_hmac",
+        read: rust_pbkdf2,
+    },
+    Maker {
+        lang: Lang::Rust,
+        name: "scrypt.scrypt",
+        read: rust_scrypt,
+    },
+    Maker {
+        lang: Lang::Python,
+        name: "Crypto.Protocol.KDF.PBKDF2",
+        read: python_pbkdf2,
+    },
 ];
 
 fn read(index: &Index) -> Outcome {
@@ -143,13 +263,7 @@ fn bcrypt(index: &Index, call: &Call, cost: Option<f64>, default: f64) -> Found 
 
 /// `share` of a floor in words; `None` where it is reached.
 fn under(value: f64, floor: f64, of: &str) -> Option<String> {
-    (value < floor).then(|| {
-        format!(
-            "{:.0} % of OWASP's {}",
-            value / floor * 100.0,
-            of
-        )
-    })
+    (value < floor).then(|| format!("{:.0} % of OWASP's {}", value / floor * 100.0, of))
 }
 
 fn pbkdf2(index: &Index, call: &Call, digest: Option<&str>, rounds: &Value) -> Found {
@@ -208,7 +322,11 @@ fn python_bcrypt(index: &Index, call: &Call) -> Found {
     let project = &index.project;
     let salt = call.arg(project, 1, "salt");
     let gensalt = salt
-        .and_then(|at| index.call(at).or_else(|| index.call(project.definition(at)?)))
+        .and_then(|at| {
+            index
+                .call(at)
+                .or_else(|| index.call(project.definition(at)?))
+        })
         .filter(|salt| salt.name == "bcrypt.gensalt");
     match gensalt {
         Some(salt) => {
@@ -258,7 +376,12 @@ fn argon2_cffi(index: &Index, call: &Call) -> Found {
         Some(at) => project.fold(at).number(),
         None => Some(default),
     };
-    argon2(index, call, number(1, "memory_cost", 65_536.0), number(0, "time_cost", 3.0))
+    argon2(
+        index,
+        call,
+        number(1, "memory_cost", 65_536.0),
+        number(0, "time_cost", 3.0),
+    )
 }
 
 fn pwdlib(index: &Index, call: &Call) -> Found {
@@ -287,7 +410,12 @@ fn werkzeug(index: &Index, call: &Call) -> Found {
         ["pbkdf2", ref rest @ ..] => {
             let digest = rest.first().copied().unwrap_or("sha256");
             let rounds = rest.get(1).and_then(|one| one.parse().ok());
-            pbkdf2(index, call, Some(digest), &Value::Number(rounds.unwrap_or(1_000_000.0)))
+            pbkdf2(
+                index,
+                call,
+                Some(digest),
+                &Value::Number(rounds.unwrap_or(1_000_000.0)),
+            )
         }
         _ => {
             let origin = index.origin(Lang::Python, &call.name);
@@ -304,7 +432,11 @@ fn django(index: &Index, call: &Call) -> Found {
 fn script_bcrypt(index: &Index, call: &Call) -> Found {
     let project = &index.project;
     let cost = call.args.get(1).copied();
-    let salt = cost.and_then(|at| index.call(at).or_else(|| index.call(project.definition(at)?)));
+    let salt = cost.and_then(|at| {
+        index
+            .call(at)
+            .or_else(|| index.call(project.definition(at)?))
+    });
     let cost = match salt {
         Some(salt) if salt.method.starts_with("genSalt") => salt.args.first().copied(),
         _ => cost,
@@ -326,7 +458,12 @@ fn script_argon2(index: &Index, call: &Call) -> Found {
         Some(at) => project.fold(at).number(),
         None => Some(default),
     };
-    argon2(index, call, number("memoryCost", default.0), number("timeCost", default.1))
+    argon2(
+        index,
+        call,
+        number("memoryCost", default.0),
+        number("timeCost", default.1),
+    )
 }
 
 fn script_scrypt(index: &Index, call: &Call) -> Found {
@@ -363,10 +500,11 @@ fn rust_bcrypt(index: &Index, call: &Call) -> Found {
 fn rust_argon2(index: &Index, call: &Call) -> Found {
     let project = &index.project;
     let params = call.args.iter().find_map(|arg| {
-        project
-            .inside(*arg)
-            .into_iter()
-            .find_map(|inner| index.call(inner).filter(|call| call.name == "argon2.Params.new"))
+        project.inside(*arg).into_iter().find_map(|inner| {
+            index
+                .call(inner)
+                .filter(|call| call.name == "argon2.Params.new")
+        })
     });
     match params {
         Some(params) => {
@@ -396,18 +534,25 @@ fn plain_digests(index: &Index, all: &mut Vec<Found>) {
     let project = &index.project;
     for call in index.calls.iter().filter(|call| call.live) {
         let digest = match (project.lang(call.at), call.name.as_str()) {
-            (Lang::Python, "hashlib.sha256" | "hashlib.sha512" | "hashlib.sha1" | "hashlib.md5") => {
-                call.name.trim_start_matches("hashlib.").to_owned()
-            }
+            (
+                Lang::Python,
+                "hashlib.sha256" | "hashlib.sha512" | "hashlib.sha1" | "hashlib.md5",
+            ) => call.name.trim_start_matches("hashlib.").to_owned(),
             (Lang::Script, "crypto.createHash" | "crypto.hash") => {
                 match index.folded(call.args.first().copied()).text() {
                     Some(name) => name.to_owned(),
                     None => continue,
                 }
             }
-            (Lang::Rust, "sha2.Sha256.digest" | "sha2.Sha512.digest" | "md5.compute" | "sha1.Sha1.digest") => {
-                call.name.rsplit('.').nth(1).unwrap_or("digest").to_lowercase()
-            }
+            (
+                Lang::Rust,
+                "sha2.Sha256.digest" | "sha2.Sha512.digest" | "md5.compute" | "sha1.Sha1.digest",
+            ) => call
+                .name
+                .rsplit('.')
+                .nth(1)
+                .unwrap_or("digest")
+                .to_lowercase(),
             _ => continue,
         };
         if !about_passwords(index, call.at) {
@@ -452,4 +597,3 @@ fn about_passwords(index: &Index, at: At) -> bool {
         .any(|inner| project.kind(inner) == Kind::Name && says(project.text(inner)));
     around.is_some_and(says) || given
 }
-

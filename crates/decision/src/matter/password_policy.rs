@@ -21,7 +21,14 @@ use crate::tree::{Kind, Lang, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "password policy",
     exploits: &["weak-password"],
-    words: &["password policy", "minimum password", "password length", "characters long", "strong password", "weak password"],
+    words: &[
+        "password policy",
+        "minimum password",
+        "password length",
+        "characters long",
+        "strong password",
+        "weak password",
+    ],
     read,
 };
 
@@ -35,8 +42,15 @@ fn read(index: &Index) -> Outcome {
         let code = index.code_of(route);
         let nodes = index.nodes_with_values(&code);
         let library = nodes.iter().filter_map(|at| index.call(*at)).find(|call| {
-            matches!(call.name.as_str(), "zxcvbn.zxcvbn" | "zxcvbn" | "@zxcvbn-ts/core.zxcvbn" | "password_strength.PasswordPolicy.from_names"
-                | "django.contrib.auth.password_validation.validate_password" | "check-password-strength.passwordStrength")
+            matches!(
+                call.name.as_str(),
+                "zxcvbn.zxcvbn"
+                    | "zxcvbn"
+                    | "@zxcvbn-ts/core.zxcvbn"
+                    | "password_strength.PasswordPolicy.from_names"
+                    | "django.contrib.auth.password_validation.validate_password"
+                    | "check-password-strength.passwordStrength"
+            )
         });
         if let Some(call) = library {
             let origin = index.origin(project.lang(call.at), &call.name);
@@ -59,10 +73,14 @@ fn read(index: &Index) -> Outcome {
                 schema = schema.or(Some(call));
                 let number = index.folded(name).number();
                 if let Some(number) = number {
-                    let is_least = matches!(index.call(call).map(|call| call.method.as_str()), Some("min" | "nonempty"))
-                        || index.call(call).is_some_and(|one| {
-                            ["min_length", "min"].iter().any(|name| one.named(project, name).is_some())
-                        });
+                    let is_least = matches!(
+                        index.call(call).map(|call| call.method.as_str()),
+                        Some("min" | "nonempty")
+                    ) || index.call(call).is_some_and(|one| {
+                        ["min_length", "min"]
+                            .iter()
+                            .any(|name| one.named(project, name).is_some())
+                    });
                     if is_least && least.is_none() {
                         least = Some((number, call));
                     }
@@ -79,7 +97,9 @@ fn read(index: &Index) -> Outcome {
         if let Some((number, at)) = least {
             let by_schema = schema == Some(at);
             let origin = match index.call(at) {
-                Some(call) if by_schema => index.origin(project.lang(at), schema_name(project.lang(at), &call.name)),
+                Some(call) if by_schema => {
+                    index.origin(project.lang(at), schema_name(project.lang(at), &call.name))
+                }
                 _ => Origin::HandWritten,
             };
             let choice = match (number <= 1.0, common) {
@@ -87,7 +107,8 @@ fn read(index: &Index) -> Outcome {
                 (_, Some(_)) => "length and common list",
                 (false, None) => "minimum length",
             };
-            let below = (number < 8.0).then(|| format!("{number} characters, ASVS 6.2.1 asks for 8"));
+            let below =
+                (number < 8.0).then(|| format!("{number} characters, ASVS 6.2.1 asks for 8"));
             let mut found = Found::new(index, choice, origin.clone(), at)
                 .with("min length", Some(number.to_string()))
                 .with("max length", most.map(|one| one.to_string()))
@@ -110,7 +131,10 @@ fn read(index: &Index) -> Outcome {
         }
         if let Some(at) = nodes.iter().copied().find(|at| pattern(index, *at)) {
             let span = project.span(at);
-            return Outcome::Unclear(format!("{}:{} matches the password with a pattern, which is not read", span.file, span.line));
+            return Outcome::Unclear(format!(
+                "{}:{} matches the password with a pattern, which is not read",
+                span.file, span.line
+            ));
         }
     }
     Outcome::Nothing
@@ -130,9 +154,12 @@ fn pattern(index: &Index, at: At) -> bool {
         _ => None,
     };
     match call.method.as_str() {
-        "fullmatch" | "match" | "search" | "test" | "is_match" | "findall" => {
-            call.args.iter().copied().chain(of).any(|one| direct(index, one))
-        }
+        "fullmatch" | "match" | "search" | "test" | "is_match" | "findall" => call
+            .args
+            .iter()
+            .copied()
+            .chain(of)
+            .any(|one| direct(index, one)),
         "regex" | "pattern" => schema_field(index, at).is_some_and(|field| says_password(&field)),
         _ => false,
     }
@@ -162,11 +189,16 @@ fn compared(index: &Index, at: At) -> Option<(Op, f64)> {
         Kind::Call { callee, args } => {
             let text = project.text(one.with(callee));
             match project.list(one, args).first() {
-                Some(first) => text == "len" && project.kind(*first) != Kind::Null && direct(index, *first),
+                Some(first) => {
+                    text == "len" && project.kind(*first) != Kind::Null && direct(index, *first)
+                }
                 // Rust's `password.len()`, `password.chars().count()`
                 None => {
-                    text.rsplit('.').next().is_some_and(|last| matches!(last, "len" | "count")) && says_password(text)
-                },
+                    text.rsplit('.')
+                        .next()
+                        .is_some_and(|last| matches!(last, "len" | "count"))
+                        && says_password(text)
+                }
             }
         }
         Kind::Member { of, name } => {
@@ -202,18 +234,34 @@ fn direct(index: &Index, at: At) -> bool {
 /// The value in `@field_validator("password")`.
 fn validated(index: &Index, at: At) -> bool {
     let project = &index.project;
-    let Kind::Function { params, decorators, .. } = project.kind(index.owner(at)) else {
+    let Kind::Function {
+        params, decorators, ..
+    } = project.kind(index.owner(at))
+    else {
         return false;
     };
-    let param = project.list(at, params).into_iter().any(|one| match project.kind(one) {
-        Kind::Param { name, .. } => project.text(one.with(name)) == project.text(at),
-        _ => false,
-    });
+    let param = project
+        .list(at, params)
+        .into_iter()
+        .any(|one| match project.kind(one) {
+            Kind::Param { name, .. } => project.text(one.with(name)) == project.text(at),
+            _ => false,
+        });
     param
-        && project.list(at, decorators).into_iter().filter_map(|one| index.call(one)).any(|call| {
-            matches!(call.name.as_str(), "pydantic.field_validator" | "pydantic.validator" | "marshmallow.validates")
-                && call.args.iter().any(|arg| project.string(*arg).is_some_and(|text| says_password(&text)))
-        })
+        && project
+            .list(at, decorators)
+            .into_iter()
+            .filter_map(|one| index.call(one))
+            .any(|call| {
+                matches!(
+                    call.name.as_str(),
+                    "pydantic.field_validator" | "pydantic.validator" | "marshmallow.validates"
+                ) && call.args.iter().any(|arg| {
+                    project
+                        .string(*arg)
+                        .is_some_and(|text| says_password(&text))
+                })
+            })
 }
 
 /// A least length in a schema for a field that is called password: the number, and the call.
@@ -221,11 +269,17 @@ fn schema_rule(index: &Index, at: At) -> Option<(Option<At>, At)> {
     let project = &index.project;
     let call = index.call(at)?;
     // By its own name where an import gives it another.
-    let method = call.name.rsplit('.').next().filter(|one| !one.is_empty()).unwrap_or(&call.method);
+    let method = call
+        .name
+        .rsplit('.')
+        .next()
+        .filter(|one| !one.is_empty())
+        .unwrap_or(&call.method);
     let number = match method {
-        "Field" | "constr" | "StringConstraints" | "Length" | "Body" => {
-            Some(call.named(project, "min_length").or_else(|| call.named(project, "min"))?)
-        }
+        "Field" | "constr" | "StringConstraints" | "Length" | "Body" => Some(
+            call.named(project, "min_length")
+                .or_else(|| call.named(project, "min"))?,
+        ),
         "min" | "minLength" => call.args.first().copied(),
         _ => return None,
     };
@@ -254,10 +308,13 @@ fn schema_field(index: &Index, at: At) -> Option<String> {
             }
             // The annotation of `password: Annotated[str, Field(min_length=8)]` stands beside its target.
             Kind::Other(kids) => {
-                field = tree.list(kids).iter().find_map(|one| match tree.kind(*one) {
-                    Kind::Assign { target, .. } => Some(tree.text(target).to_owned()),
-                    _ => None,
-                });
+                field = tree
+                    .list(kids)
+                    .iter()
+                    .find_map(|one| match tree.kind(*one) {
+                        Kind::Assign { target, .. } => Some(tree.text(target).to_owned()),
+                        _ => None,
+                    });
                 if field.is_some() {
                     break;
                 }
@@ -277,13 +334,18 @@ fn schema_field(index: &Index, at: At) -> Option<String> {
 fn common_list(index: &Index, at: At) -> bool {
     let project = &index.project;
     match project.kind(at) {
-        Kind::Binary { op: Op::In | Op::NotIn, left, right } => {
-            derived(index, at.with(left)) && many(index, at.with(right))
-        }
+        Kind::Binary {
+            op: Op::In | Op::NotIn,
+            left,
+            right,
+        } => derived(index, at.with(left)) && many(index, at.with(right)),
         Kind::Call { callee, args } => {
             let method = project.text(at.with(callee));
             let given = project.list(at, args);
-            method.rsplit('.').next().is_some_and(|last| matches!(last, "has" | "includes" | "contains"))
+            method
+                .rsplit('.')
+                .next()
+                .is_some_and(|last| matches!(last, "has" | "includes" | "contains"))
                 && given.iter().any(|one| derived(index, *one))
                 && match project.kind(at.with(callee)) {
                     Kind::Member { of, .. } => many(index, at.with(of)),
@@ -298,7 +360,9 @@ fn common_list(index: &Index, at: At) -> bool {
 fn derived(index: &Index, at: At) -> bool {
     let project = &index.project;
     says_password(project.text(at))
-        || project.definition(at).is_some_and(|made| says_password(project.text(made)))
+        || project
+            .definition(at)
+            .is_some_and(|made| says_password(project.text(made)))
 }
 
 /// A list of at least three texts, written out or read from a file.
@@ -318,9 +382,11 @@ fn empty_test(index: &Index, at: At) -> bool {
     let project = &index.project;
     match project.kind(at) {
         Kind::Not(of) => direct(index, at.with(of)),
-        Kind::Binary { op: Op::Eq, left, right } => {
-            direct(index, at.with(left)) && project.string(at.with(right)).as_deref() == Some("")
-        }
+        Kind::Binary {
+            op: Op::Eq,
+            left,
+            right,
+        } => direct(index, at.with(left)) && project.string(at.with(right)).as_deref() == Some(""),
         _ => false,
     }
 }

@@ -17,7 +17,13 @@ use crate::tree::{Kind, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "production detection",
     exploits: &["default-secret", "docs-in-production"],
-    words: &["app_env", "node_env", "production detection", "in production", "ready for production"],
+    words: &[
+        "app_env",
+        "node_env",
+        "production detection",
+        "in production",
+        "ready for production",
+    ],
     read,
 };
 
@@ -29,12 +35,16 @@ fn read(index: &Index) -> Outcome {
     let mut found: Option<Found> = None;
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             let Some((name, value)) = compared(index, at).filter(|_| index.is_live(at)) else {
                 continue;
             };
             found = Some(match found {
-                None => Found::new(index, format!("by {name}"), Origin::HandWritten, at).with("value", Some(value)),
+                None => Found::new(index, format!("by {name}"), Origin::HandWritten, at)
+                    .with("value", Some(value)),
                 Some(known) => known.also(index, at),
             });
         }
@@ -48,12 +58,21 @@ fn read(index: &Index) -> Outcome {
 /// The variable that a comparison looks at, and the mode that it looks for.
 fn compared(index: &Index, at: At) -> Option<(String, String)> {
     let project = &index.project;
-    let Kind::Binary { op: Op::Eq | Op::Ne | Op::In | Op::NotIn, left, right } = project.kind(at) else {
+    let Kind::Binary {
+        op: Op::Eq | Op::Ne | Op::In | Op::NotIn,
+        left,
+        right,
+    } = project.kind(at)
+    else {
         return None;
     };
     match (project.fold(at.with(left)), project.fold(at.with(right))) {
-        (Value::Env { name, .. }, Value::Text(value)) | (Value::Text(value), Value::Env { name, .. })
-            if is_mode(&value) => Some((name, value)),
+        (Value::Env { name, .. }, Value::Text(value))
+        | (Value::Text(value), Value::Env { name, .. })
+            if is_mode(&value) =>
+        {
+            Some((name, value))
+        }
         (Value::Env { name, .. }, Value::List(all)) => all
             .iter()
             .filter_map(Value::text)
@@ -73,7 +92,10 @@ pub(super) fn depends_on_mode(index: &Index, at: At) -> bool {
         };
         project.inside(at.with(test)).into_iter().any(|one| {
             let value = project.definition(one).unwrap_or(one);
-            project.inside(value).into_iter().any(|one| compared(index, one).is_some())
+            project
+                .inside(value)
+                .into_iter()
+                .any(|one| compared(index, one).is_some())
         })
     })
 }

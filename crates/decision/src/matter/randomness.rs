@@ -19,20 +19,42 @@ pub(crate) static MATTER: Matter = Matter {
 };
 
 const GOOD: [(Lang, &str); 19] = [
-    (Lang::Python, "secrets.token_hex"), (Lang::Python, "secrets.token_urlsafe"), (Lang::Python, "secrets.token_bytes"),
-    (Lang::Python, "secrets.choice"), (Lang::Python, "secrets.randbelow"), (Lang::Python, "os.urandom"), (Lang::Python, "uuid.uuid4"),
-    (Lang::Python, "random.SystemRandom"), (Lang::Script, "crypto.randomBytes"), (Lang::Script, "crypto.randomUUID"),
-    (Lang::Script, "crypto.randomInt"), (Lang::Script, "crypto.getRandomValues"), (Lang::Script, "nanoid.nanoid"),
-    (Lang::Script, "uuid.v4"), (Lang::Rust, "uuid.Uuid.new_v4"), (Lang::Rust, "rand.rngs.OsRng.fill_bytes"),
-    (Lang::Rust, "getrandom.fill"), (Lang::Rust, "rand.random"), (Lang::Rust, "getrandom.getrandom"),
+    (Lang::Python, "secrets.token_hex"),
+    (Lang::Python, "secrets.token_urlsafe"),
+    (Lang::Python, "secrets.token_bytes"),
+    (Lang::Python, "secrets.choice"),
+    (Lang::Python, "secrets.randbelow"),
+    (Lang::Python, "os.urandom"),
+    (Lang::Python, "uuid.uuid4"),
+    (Lang::Python, "random.SystemRandom"),
+    (Lang::Script, "crypto.randomBytes"),
+    (Lang::Script, "crypto.randomUUID"),
+    (Lang::Script, "crypto.randomInt"),
+    (Lang::Script, "crypto.getRandomValues"),
+    (Lang::Script, "nanoid.nanoid"),
+    (Lang::Script, "uuid.v4"),
+    (Lang::Rust, "uuid.Uuid.new_v4"),
+    (Lang::Rust, "rand.rngs.OsRng.fill_bytes"),
+    (Lang::Rust, "getrandom.fill"),
+    (Lang::Rust, "rand.random"),
+    (Lang::Rust, "getrandom.getrandom"),
 ];
 
 const POOR: [(Lang, &str); 14] = [
-    (Lang::Script, "Math.random"), (Lang::Python, "random.random"), (Lang::Python, "random.randint"),
-    (Lang::Python, "random.choice"), (Lang::Python, "random.choices"), (Lang::Python, "random.getrandbits"),
-    (Lang::Python, "random.randbytes"), (Lang::Python, "random.sample"), (Lang::Python, "uuid.uuid1"),
-    (Lang::Python, "random.Random().random"), (Lang::Python, "random.Random().randint"), (Lang::Python, "random.Random().choice"),
-    (Lang::Python, "random.Random().choices"), (Lang::Python, "random.Random().getrandbits"),
+    (Lang::Script, "Math.random"),
+    (Lang::Python, "random.random"),
+    (Lang::Python, "random.randint"),
+    (Lang::Python, "random.choice"),
+    (Lang::Python, "random.choices"),
+    (Lang::Python, "random.getrandbits"),
+    (Lang::Python, "random.randbytes"),
+    (Lang::Python, "random.sample"),
+    (Lang::Python, "uuid.uuid1"),
+    (Lang::Python, "random.Random().random"),
+    (Lang::Python, "random.Random().randint"),
+    (Lang::Python, "random.Random().choice"),
+    (Lang::Python, "random.Random().choices"),
+    (Lang::Python, "random.Random().getrandbits"),
 ];
 
 fn read(index: &Index) -> Outcome {
@@ -49,8 +71,15 @@ fn read(index: &Index) -> Outcome {
     };
     let poor = call(&POOR, &|call| matters(index, call));
     if let Some(first) = poor.first() {
-        let mut found = Found::new(index, "not cryptographic", index.origin(project.lang(first.at), &first.name), first.at)
-            .below(Some("it can be guessed from what it gave before".to_owned()));
+        let mut found = Found::new(
+            index,
+            "not cryptographic",
+            index.origin(project.lang(first.at), &first.name),
+            first.at,
+        )
+        .below(Some(
+            "it can be guessed from what it gave before".to_owned(),
+        ));
         for other in &poor[1..] {
             found = found.also(index, other.at);
         }
@@ -61,7 +90,12 @@ fn read(index: &Index) -> Outcome {
     let Some(first) = good.first() else {
         return Outcome::NoPlace;
     };
-    let mut found = Found::new(index, "cryptographic", index.origin(project.lang(first.at), &first.name), first.at);
+    let mut found = Found::new(
+        index,
+        "cryptographic",
+        index.origin(project.lang(first.at), &first.name),
+        first.at,
+    );
     for other in &good[1..] {
         found = found.also(index, other.at);
     }
@@ -74,9 +108,12 @@ fn matters(index: &Index, call: &Call) -> bool {
     let tree = index.project.tree(call.at);
     let says = |text: &str| {
         let text = text.to_ascii_lowercase();
-        ["token", "secret", "password", "code", "key", "salt", "filename", "session", "nonce", "stored", "otp"]
-            .iter()
-            .any(|word| text.contains(word))
+        [
+            "token", "secret", "password", "code", "key", "salt", "filename", "session", "nonce",
+            "stored", "otp",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
     };
     tree.upwards(call.at.id).any(|id| match tree.kind(id) {
         Kind::Assign { target, .. } => says(tree.text(target)),

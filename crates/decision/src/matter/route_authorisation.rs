@@ -21,19 +21,43 @@ use crate::tree::{Kind, Lang, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "route authorisation",
     exploits: &[
-        "missing-token", "upload-anonymous", "admin-anonymous", "admin-list-as-user", "admin-role-change-as-user",
+        "missing-token",
+        "upload-anonymous",
+        "admin-anonymous",
+        "admin-list-as-user",
+        "admin-role-change-as-user",
         "admin-delete-as-user",
     ],
-    words: &["only admins", "signed-in users", "a request is signed in", "authoris", "authoriz", "require login", "requires login"],
+    words: &[
+        "only admins",
+        "signed-in users",
+        "a request is signed in",
+        "authoris",
+        "authoriz",
+        "require login",
+        "requires login",
+    ],
     read,
 };
 
 /// Guards of libraries and frameworks, by what their names begin with.
 const GUARDS: [&str; 16] = [
-    "flask_login.login_required", "flask_jwt_extended.jwt_required", "fastapi_users", "django.contrib.auth.decorators.login_required",
-    "passport.authenticate", "passport.default.authenticate", "express-jwt", "@clerk/nextjs", "next-auth", "@auth/",
-    "fastapi.security.HTTPBearer", "fastapi.security.OAuth2PasswordBearer", "starlette.authentication.requires", "iron-session",
-    "@nestjs/passport", "better-auth",
+    "flask_login.login_required",
+    "flask_jwt_extended.jwt_required",
+    "fastapi_users",
+    "django.contrib.auth.decorators.login_required",
+    "passport.authenticate",
+    "passport.default.authenticate",
+    "express-jwt",
+    "@clerk/nextjs",
+    "next-auth",
+    "@auth/",
+    "fastapi.security.HTTPBearer",
+    "fastapi.security.OAuth2PasswordBearer",
+    "starlette.authentication.requires",
+    "iron-session",
+    "@nestjs/passport",
+    "better-auth",
 ];
 
 fn read(index: &Index) -> Outcome {
@@ -49,7 +73,9 @@ fn read(index: &Index) -> Outcome {
         let (guard, role) = look(index, route, &mut known);
         let name = format!("{} {}", route.method, route.path);
         match (&guard, route.purpose()) {
-            (Some(_), Purpose::Admin) if role.is_none() => missing.push((format!("{name} (no admin check)"), route.at)),
+            (Some(_), Purpose::Admin) if role.is_none() => {
+                missing.push((format!("{name} (no admin check)"), route.at));
+            }
             (None, purpose) if needs(route, purpose) => missing.push((name, route.at)),
             (None, _) => open.push(name),
             (Some(_), _) => guarded += 1,
@@ -68,7 +94,10 @@ fn read(index: &Index) -> Outcome {
     if guards.is_empty() && missing.is_empty() {
         return Outcome::NoPlace;
     }
-    let first = guards.first().copied().or_else(|| missing.first().map(|(_, at)| *at));
+    let first = guards
+        .first()
+        .copied()
+        .or_else(|| missing.first().map(|(_, at)| *at));
     let Some(first) = first else {
         return Outcome::Nothing;
     };
@@ -107,17 +136,27 @@ fn needs(route: &Route, purpose: Purpose) -> bool {
         Purpose::Search | Purpose::Other => {
             let path = route.path.to_ascii_lowercase();
             let parts: Vec<&str> = path.split('/').collect();
-            ["me", "files", "notes", "account", "profile", "search", "users", "settings", "orders"]
-                .iter()
-                .any(|word| parts.contains(word))
+            [
+                "me", "files", "notes", "account", "profile", "search", "users", "settings",
+                "orders",
+            ]
+            .iter()
+            .any(|word| parts.contains(word))
                 && route.method != "OPTIONS"
         }
     }
 }
 
 /// The function that guards a route and whose it is, and the one that compares a role.
-#[allow(clippy::type_complexity, reason = "a place with an origin, and a place")]
-fn look(index: &Index, route: &Route, known: &mut HashMap<At, bool>) -> (Option<(At, Option<Origin>)>, Option<At>) {
+#[allow(
+    clippy::type_complexity,
+    reason = "a place with an origin, and a place"
+)]
+fn look(
+    index: &Index,
+    route: &Route,
+    known: &mut HashMap<At, bool>,
+) -> (Option<(At, Option<Origin>)>, Option<At>) {
     let project = &index.project;
     let mut guard = None;
     let lang = project.lang(route.handler);
@@ -138,16 +177,21 @@ fn look(index: &Index, route: &Route, known: &mut HashMap<At, bool>) -> (Option<
         let nodes = index.nodes_of(&[*function]);
         if guard.is_none() {
             let call = nodes.iter().filter_map(|at| index.call(*at)).find(|call| {
-                GUARDS.iter().any(|known| call.name.starts_with(known) && !call.name.contains("Bearer"))
+                GUARDS
+                    .iter()
+                    .any(|known| call.name.starts_with(known) && !call.name.contains("Bearer"))
             });
             if let Some(call) = call {
                 guard = Some((*function, Some(index.origin(lang, &call.name))));
             }
         }
         let refuses = nodes.iter().any(|at| refusal(index, *at));
-        let asks = *known
-            .entry(*function)
-            .or_insert_with(|| index.nodes_of(&index.reach(*function)).iter().any(|at| token(index, *at)));
+        let asks = *known.entry(*function).or_insert_with(|| {
+            index
+                .nodes_of(&index.reach(*function))
+                .iter()
+                .any(|at| token(index, *at))
+        });
         if guard.is_none() && refuses && asks {
             guard = Some((*function, None));
         }
@@ -159,7 +203,11 @@ fn look(index: &Index, route: &Route, known: &mut HashMap<At, bool>) -> (Option<
     if guard.is_none() {
         let nodes = index.nodes_of(&[route.handler]);
         let asks = code.iter().copied().find(|function| {
-            *function != route.handler && index.nodes_of(&[*function]).iter().any(|at| token(index, *at))
+            *function != route.handler
+                && index
+                    .nodes_of(&[*function])
+                    .iter()
+                    .any(|at| token(index, *at))
         });
         let refuses = nodes.iter().any(|at| refusal(index, *at))
             || nodes.iter().filter_map(|at| index.call(*at)).any(|call| {
@@ -203,11 +251,15 @@ fn token(index: &Index, at: At) -> bool {
         Kind::Name => {
             let text = project.text(at);
             text.eq_ignore_ascii_case("authorization")
-                || project.name(at).is_some_and(|name| name.starts_with("fastapi.security.") || name == "flask.session")
+                || project.name(at).is_some_and(|name| {
+                    name.starts_with("fastapi.security.") || name == "flask.session"
+                })
         }
         Kind::Member { name, .. } => {
             let text = project.text(at.with(name));
-            text.eq_ignore_ascii_case("authorization") || text == "AUTHORIZATION" || text == "cookies"
+            text.eq_ignore_ascii_case("authorization")
+                || text == "AUTHORIZATION"
+                || text == "cookies"
         }
         _ => false,
     }
@@ -217,10 +269,16 @@ fn token(index: &Index, at: At) -> bool {
 fn compares_role(index: &Index, at: At) -> bool {
     let project = &index.project;
     match project.kind(at) {
-        Kind::Binary { op: Op::Eq | Op::Ne, left, right } => {
+        Kind::Binary {
+            op: Op::Eq | Op::Ne,
+            left,
+            right,
+        } => {
             let admin = |id| {
                 let one = at.with(id);
-                project.string(one).as_deref() == Some("admin") || project.text(one).ends_with("Admin") || project.text(one).ends_with("ADMIN")
+                project.string(one).as_deref() == Some("admin")
+                    || project.text(one).ends_with("Admin")
+                    || project.text(one).ends_with("ADMIN")
             };
             let role = |id| {
                 let text = project.text(at.with(id)).to_ascii_lowercase();

@@ -18,7 +18,13 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "logging of secrets",
     exploits: &[],
-    words: &["log passwords", "log secrets", "log tokens", "never log", "in the logs"],
+    words: &[
+        "log passwords",
+        "log secrets",
+        "log tokens",
+        "never log",
+        "in the logs",
+    ],
     read,
 };
 
@@ -27,7 +33,11 @@ fn read(index: &Index) -> Outcome {
         return Outcome::NoPlace;
     }
     let mut found: Option<Found> = None;
-    for call in index.calls.iter().filter(|call| call.live && logs(index, call)) {
+    for call in index
+        .calls
+        .iter()
+        .filter(|call| call.live && logs(index, call))
+    {
         let Some(at) = call.args.iter().find_map(|arg| secret(index, *arg)) else {
             continue;
         };
@@ -51,10 +61,16 @@ fn logs(index: &Index, call: &Call) -> bool {
         Lang::Python => {
             call.name == "print"
                 || call.name.starts_with("logging.")
-                || matches!(call.method.as_str(), "info" | "debug" | "warning" | "error" | "exception") && receiver_is_log(index, call.at)
+                || matches!(
+                    call.method.as_str(),
+                    "info" | "debug" | "warning" | "error" | "exception"
+                ) && receiver_is_log(index, call.at)
         }
         Lang::Script => call.name.starts_with("console.") || receiver_is_log(index, call.at),
-        Lang::Rust => matches!(call.method.as_str(), "println" | "eprintln" | "info" | "debug" | "warn" | "error" | "trace"),
+        Lang::Rust => matches!(
+            call.method.as_str(),
+            "println" | "eprintln" | "info" | "debug" | "warn" | "error" | "trace"
+        ),
     }
 }
 
@@ -66,7 +82,10 @@ fn receiver_is_log(index: &Index, at: At) -> bool {
     match project.kind(at.with(callee)) {
         Kind::Member { of, .. } => {
             let text = project.text(at.with(of)).to_ascii_lowercase();
-            matches!(text.rsplit('.').next(), Some("log" | "logger" | "logging" | "pino" | "winston"))
+            matches!(
+                text.rsplit('.').next(),
+                Some("log" | "logger" | "logging" | "pino" | "winston")
+            )
         }
         _ => false,
     }
@@ -85,10 +104,27 @@ fn secret(index: &Index, at: At) -> Option<At> {
             _ => return false,
         };
         let whole = project.text(*one);
-        let named = ["password", "passwd", "secret", "jwt_secret", "token", "access_token", "credentials", "authorization"]
-            .iter()
-            .any(|word| text == *word || text.ends_with(&format!("_{word}")) || text.ends_with(word) && text.len() < word.len() + 8);
-        named || matches!(whole, "req.body" | "request.body" | "req.headers" | "request.headers")
+        let named = [
+            "password",
+            "passwd",
+            "secret",
+            "jwt_secret",
+            "token",
+            "access_token",
+            "credentials",
+            "authorization",
+        ]
+        .iter()
+        .any(|word| {
+            text == *word
+                || text.ends_with(&format!("_{word}"))
+                || text.ends_with(word) && text.len() < word.len() + 8
+        });
+        named
+            || matches!(
+                whole,
+                "req.body" | "request.body" | "req.headers" | "request.headers"
+            )
     })
 }
 
@@ -96,23 +132,32 @@ fn secret(index: &Index, at: At) -> Option<At> {
 fn is_told(index: &Index, one: At, whole: At) -> bool {
     let project = &index.project;
     let tree = project.tree(one);
-    let only_names = tree.parent(one.id).is_some_and(|parent| match tree.kind(parent) {
-        Kind::Member { of, name } => of == one.id || name == one.id,
-        Kind::Keyword { name, .. } => name == one.id,
-        Kind::Map(kids) => tree
-            .list(kids)
-            .chunks(2)
-            .any(|pair| pair[0] == one.id && tree.text(pair[1]) != tree.text(one.id)),
-        _ => false,
-    });
-    let measured = tree.upwards(one.id).skip(1).take_while(|id| *id != whole.id).chain([whole.id]).any(|id| {
-        id != one.id
-            && match tree.kind(id) {
-                Kind::Not(_) => true,
-                Kind::Binary { op, .. } => op.compares(),
-                Kind::Call { callee, .. } => matches!(tree.text(callee), "len" | "bool" | "Boolean" | "type"),
-                _ => false,
-            }
-    });
+    let only_names = tree
+        .parent(one.id)
+        .is_some_and(|parent| match tree.kind(parent) {
+            Kind::Member { of, name } => of == one.id || name == one.id,
+            Kind::Keyword { name, .. } => name == one.id,
+            Kind::Map(kids) => tree
+                .list(kids)
+                .chunks(2)
+                .any(|pair| pair[0] == one.id && tree.text(pair[1]) != tree.text(one.id)),
+            _ => false,
+        });
+    let measured = tree
+        .upwards(one.id)
+        .skip(1)
+        .take_while(|id| *id != whole.id)
+        .chain([whole.id])
+        .any(|id| {
+            id != one.id
+                && match tree.kind(id) {
+                    Kind::Not(_) => true,
+                    Kind::Binary { op, .. } => op.compares(),
+                    Kind::Call { callee, .. } => {
+                        matches!(tree.text(callee), "len" | "bool" | "Boolean" | "type")
+                    }
+                    _ => false,
+                }
+        });
     !only_names && !measured
 }

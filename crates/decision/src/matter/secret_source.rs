@@ -19,13 +19,23 @@ use crate::tree::{Kind, Lang, NONE, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "secret source",
     exploits: &["default-secret"],
-    words: &["jwt_secret", "webhook_secret", "secrets in", "secret from", "no default secret"],
+    words: &[
+        "jwt_secret",
+        "webhook_secret",
+        "secrets in",
+        "secret from",
+        "no default secret",
+    ],
     read,
 };
 
 const RANDOM: [&str; 6] = [
-    "secrets.token_hex", "secrets.token_urlsafe", "secrets.token_bytes", "os.urandom",
-    "crypto.randomBytes", "crypto.randomUUID",
+    "secrets.token_hex",
+    "secrets.token_urlsafe",
+    "secrets.token_bytes",
+    "os.urandom",
+    "crypto.randomBytes",
+    "crypto.randomUUID",
 ];
 
 fn read(index: &Index) -> Outcome {
@@ -64,7 +74,10 @@ fn read(index: &Index) -> Outcome {
         (false, _) => Outcome::Found(by_name.into_values().collect()),
         (true, Some(at)) => {
             let span = project.span(at);
-            Outcome::Unclear(format!("{}:{} is given a key that cannot be followed", span.file, span.line))
+            Outcome::Unclear(format!(
+                "{}:{} is given a key that cannot be followed",
+                span.file, span.line
+            ))
         }
         (true, None) => Outcome::NoPlace,
     }
@@ -74,16 +87,25 @@ fn read(index: &Index) -> Outcome {
 fn flask_keys(index: &Index) -> Vec<At> {
     let project = &index.project;
     let mut all = Vec::new();
-    for (number, tree) in project.trees.iter().enumerate().filter(|(_, tree)| tree.lang == Lang::Python) {
+    for (number, tree) in project
+        .trees
+        .iter()
+        .enumerate()
+        .filter(|(_, tree)| tree.lang == Lang::Python)
+    {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             let Kind::Assign { target, value } = tree.kind(id) else {
                 continue;
             };
             let is_key = match tree.kind(target) {
                 Kind::Member { name, .. } => {
                     tree.text(name) == "secret_key"
-                        && project.name(at.with(target)).as_deref() == Some("flask.Flask().secret_key")
+                        && project.name(at.with(target)).as_deref()
+                            == Some("flask.Flask().secret_key")
                 }
                 Kind::Index { of, at: key } => {
                     tree.string(key).as_deref() == Some("SECRET_KEY")
@@ -106,20 +128,25 @@ fn key(project: &Project, call: &Call) -> Option<At> {
             call.arg(project, 1, "key")
         }
         (Lang::Python, "hmac.new" | "hmac.digest") => call.arg(project, 0, "key"),
-        (Lang::Python, "itsdangerous.URLSafeTimedSerializer" | "itsdangerous.URLSafeSerializer" | "itsdangerous.TimestampSigner") => {
-            call.arg(project, 0, "secret_key")
-        }
+        (
+            Lang::Python,
+            "itsdangerous.URLSafeTimedSerializer"
+            | "itsdangerous.URLSafeSerializer"
+            | "itsdangerous.TimestampSigner",
+        ) => call.arg(project, 0, "secret_key"),
         (Lang::Python, _) if call.method == "add_middleware" => call.named(project, "secret_key"),
         (Lang::Script, "express-session") => call.named(project, "secret"),
-        (Lang::Script, "jsonwebtoken.sign" | "jsonwebtoken.verify" | "crypto.createHmac" | "jose.jwtVerify") => {
-            call.args.get(1).copied()
-        }
+        (
+            Lang::Script,
+            "jsonwebtoken.sign" | "jsonwebtoken.verify" | "crypto.createHmac" | "jose.jwtVerify",
+        ) => call.args.get(1).copied(),
         (Lang::Script, name) if name.starts_with("jose.SignJWT()") && call.method == "sign" => {
             call.args.first().copied()
         }
-        (Lang::Rust, "jsonwebtoken.EncodingKey.from_secret" | "jsonwebtoken.DecodingKey.from_secret") => {
-            call.args.first().copied()
-        }
+        (
+            Lang::Rust,
+            "jsonwebtoken.EncodingKey.from_secret" | "jsonwebtoken.DecodingKey.from_secret",
+        ) => call.args.first().copied(),
         _ => None,
     }
 }
@@ -150,8 +177,13 @@ fn source(index: &Index, key: At, depth: u8) -> Option<(String, Found)> {
                 let name = project.name(key.with(callee)).unwrap_or_default();
                 if RANDOM.contains(&name.as_str()) {
                     let label = label(project, key);
-                    let found = Found::new(index, "generated at start", index.origin(project.lang(key), &name), key)
-                        .with("secret", Some(label.clone()));
+                    let found = Found::new(
+                        index,
+                        "generated at start",
+                        index.origin(project.lang(key), &name),
+                        key,
+                    )
+                    .with("secret", Some(label.clone()));
                     return Some((label, unowned(found)));
                 }
                 let inner = match project.kind(key.with(callee)) {
@@ -160,7 +192,8 @@ fn source(index: &Index, key: At, depth: u8) -> Option<(String, Found)> {
                 };
                 if reads_file(index, key) {
                     let label = label(project, key);
-                    let found = Found::new(index, "file", Origin::HandWritten, key).with("secret", Some(label.clone()));
+                    let found = Found::new(index, "file", Origin::HandWritten, key)
+                        .with("secret", Some(label.clone()));
                     return Some((label, unowned(found)));
                 }
                 let args = project.list(key, args);
@@ -171,7 +204,11 @@ fn source(index: &Index, key: At, depth: u8) -> Option<(String, Found)> {
                     .filter_map(|one| source(index, one, depth))
                     .find(|(_, found)| passes || found.choice != "literal in the source")
             }
-            Kind::Binary { op: Op::Or | Op::Coalesce, left, .. } => source(index, key.with(left), depth),
+            Kind::Binary {
+                op: Op::Or | Op::Coalesce,
+                left,
+                ..
+            } => source(index, key.with(left), depth),
             Kind::Await(of) => source(index, key.with(of), depth),
             _ => None,
         },
@@ -191,14 +228,23 @@ fn setting(index: &Index, key: At) -> Option<(String, Found)> {
         return None;
     };
     let settings = project.list(class, bases).into_iter().any(|base| {
-        matches!(project.name(base).as_deref(), Some("pydantic_settings.BaseSettings" | "pydantic.BaseSettings"))
+        matches!(
+            project.name(base).as_deref(),
+            Some("pydantic_settings.BaseSettings" | "pydantic.BaseSettings")
+        )
     });
-    let (at, value) = project.inside(class).into_iter().find_map(|one| match project.kind(one) {
-        Kind::Assign { target, value } if project.text(one.with(target)) == project.text(key.with(name)) => {
-            Some((one, value))
-        }
-        _ => None,
-    })?;
+    let (at, value) =
+        project
+            .inside(class)
+            .into_iter()
+            .find_map(|one| match project.kind(one) {
+                Kind::Assign { target, value }
+                    if project.text(one.with(target)) == project.text(key.with(name)) =>
+                {
+                    Some((one, value))
+                }
+                _ => None,
+            })?;
     if !settings {
         return None;
     }
@@ -208,14 +254,18 @@ fn setting(index: &Index, key: At) -> Option<(String, Found)> {
     };
     let given = given.map(|one| project.fold(one));
     let (choice, below) = match given {
-        Some(Value::Text(text)) if text.is_empty() => {
-            ("environment, may be missing", Some("an empty key signs where it is not set"))
-        }
+        Some(Value::Text(text)) if text.is_empty() => (
+            "environment, may be missing",
+            Some("an empty key signs where it is not set"),
+        ),
         Some(Value::Text(_)) => (
             "environment, with a default in the source",
             Some("whoever reads the source can sign where it is not set"),
         ),
-        Some(Value::Nothing) => ("environment, may be missing", Some("nothing stops a start without it")),
+        Some(Value::Nothing) => (
+            "environment, may be missing",
+            Some("nothing stops a start without it"),
+        ),
         // `Field(...)` asks for it.
         None | Some(_) => ("environment, required", None),
     };
@@ -229,14 +279,21 @@ fn setting(index: &Index, key: At) -> Option<(String, Found)> {
 
 /// Calls that make a key of the text that they are given.
 const PASSING: [&str; 6] = [
-    "createSecretKey", "TextEncoder().encode", "Buffer.from", "importKey", "from_secret", "Uint8Array",
+    "createSecretKey",
+    "TextEncoder().encode",
+    "Buffer.from",
+    "importKey",
+    "from_secret",
+    "Uint8Array",
 ];
 
 /// `Path(…).read_text()`, `readFileSync(…)`, `open(…).read()`
 fn reads_file(index: &Index, at: At) -> bool {
     index.call(at).is_some_and(|call| {
-        matches!(call.method.as_str(), "read_text" | "read_bytes" | "readFileSync" | "readFile" | "read_to_string")
-            || call.method == "read" && call.name.starts_with("open()")
+        matches!(
+            call.method.as_str(),
+            "read_text" | "read_bytes" | "readFileSync" | "readFile" | "read_to_string"
+        ) || call.method == "read" && call.name.starts_with("open()")
     })
 }
 
@@ -248,14 +305,24 @@ fn unowned(mut found: Found) -> Found {
 
 fn label(project: &Project, key: At) -> String {
     let tree = project.tree(key);
-    let bound = tree.parent(key.id).and_then(|parent| match tree.kind(parent) {
-        Kind::Assign { target, value } if value == key.id => Some(tree.text(target)),
-        _ => None,
-    });
+    let bound = tree
+        .parent(key.id)
+        .and_then(|parent| match tree.kind(parent) {
+            Kind::Assign { target, value } if value == key.id => Some(tree.text(target)),
+            _ => None,
+        });
     let text = bound.unwrap_or_else(|| project.text(key));
     let last = text.rsplit(['.', '(']).next().unwrap_or(text);
-    let plain: String = last.chars().filter(|c| c.is_alphanumeric() || *c == '_').take(40).collect();
-    if plain.is_empty() { "a key".to_owned() } else { plain }
+    let plain: String = last
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == '_')
+        .take(40)
+        .collect();
+    if plain.is_empty() {
+        "a key".to_owned()
+    } else {
+        plain
+    }
 }
 
 /// Where the environment is really read, behind names.
@@ -299,13 +366,24 @@ fn variable(index: &Index, at: At, name: &str, default: Option<&Value>) -> Found
     let project = &index.project;
     let text = project.text(at);
     let (choice, below): (&str, Option<&str>) = match default {
-        Some(Value::Text(text)) if text.is_empty() => ("environment, may be missing", Some("an empty key signs where it is not set")),
-        Some(Value::Text(_)) => ("environment, with a default in the source", Some("whoever reads the source can sign where it is not set")),
-        _ if required(index, at, name) && random_default(index, at) => ("environment, required in production", None),
+        Some(Value::Text(text)) if text.is_empty() => (
+            "environment, may be missing",
+            Some("an empty key signs where it is not set"),
+        ),
+        Some(Value::Text(_)) => (
+            "environment, with a default in the source",
+            Some("whoever reads the source can sign where it is not set"),
+        ),
+        _ if required(index, at, name) && random_default(index, at) => {
+            ("environment, required in production", None)
+        }
         _ if random_default(index, at) => ("environment, random when missing", None),
         _ if required(index, at, name) => ("environment, required", None),
         None if text.contains("environ[") => ("environment, required", None),
-        _ => ("environment, may be missing", Some("nothing stops a start without it")),
+        _ => (
+            "environment, may be missing",
+            Some("nothing stops a start without it"),
+        ),
     };
     let found = Found::new(index, choice, Origin::HandWritten, at)
         .with("secret", Some(name.to_owned()))
@@ -332,7 +410,8 @@ fn random_default(index: &Index, at: At) -> bool {
         .iter()
         .filter(|call| RANDOM.contains(&call.name.as_str()))
         .any(|call| {
-            let inside = |outer: At| call.at.tree == outer.tree && project.inside(outer).contains(&call.at);
+            let inside =
+                |outer: At| call.at.tree == outer.tree && project.inside(outer).contains(&call.at);
             inside(around) && around.id != tree.root || helper.is_some_and(inside)
         })
 }
@@ -357,18 +436,23 @@ fn required(index: &Index, at: At, name: &str) -> bool {
     }
     let tree = project.tree(at);
     // `std::env::var(…).expect(…)`
-    if project.lang(at) == Lang::Rust && (text.contains(".expect(") || text.contains(".unwrap()") || text.ends_with('?')) {
+    if project.lang(at) == Lang::Rust
+        && (text.contains(".expect(") || text.contains(".unwrap()") || text.ends_with('?'))
+    {
         return true;
     }
     let stops = |outer: At| {
-        project.inside(outer).into_iter().any(|one| match project.kind(one) {
-            Kind::Throw(of) => of != NONE,
-            Kind::Call { callee, .. } => matches!(
-                project.text(one.with(callee)),
-                "sys.exit" | "process.exit" | "exit" | "panic"
-            ),
-            _ => false,
-        })
+        project
+            .inside(outer)
+            .into_iter()
+            .any(|one| match project.kind(one) {
+                Kind::Throw(of) => of != NONE,
+                Kind::Call { callee, .. } => matches!(
+                    project.text(one.with(callee)),
+                    "sys.exit" | "process.exit" | "exit" | "panic"
+                ),
+                _ => false,
+            })
     };
     if let Some(helper) = helper(project, at)
         && index.reach(helper).into_iter().any(stops)
@@ -377,22 +461,34 @@ fn required(index: &Index, at: At, name: &str) -> bool {
     }
     // `if not SECRET: raise`, anywhere that runs and names it.
     let bound = tree.upwards(at.id).find_map(|id| match tree.kind(id) {
-        Kind::Assign { target, .. } if tree.kind(target) == Kind::Name => Some(tree.text(target).to_owned()),
+        Kind::Assign { target, .. } if tree.kind(target) == Kind::Name => {
+            Some(tree.text(target).to_owned())
+        }
         _ => None,
     });
     let names = |outer: At| {
-        project.inside(outer).into_iter().any(|one| match project.kind(one) {
-            Kind::Name => bound.as_deref() == Some(project.text(one)),
-            Kind::Str { .. } => project.string(one).as_deref() == Some(name),
-            _ => false,
-        })
+        project
+            .inside(outer)
+            .into_iter()
+            .any(|one| match project.kind(one) {
+                Kind::Name => bound.as_deref() == Some(project.text(one)),
+                Kind::Str { .. } => project.string(one).as_deref() == Some(name),
+                _ => false,
+            })
     };
     project.trees.iter().enumerate().any(|(number, tree)| {
         (0..tree.nodes.len() as u32).any(|id| {
-            let one = At { tree: number as u32, id };
+            let one = At {
+                tree: number as u32,
+                id,
+            };
             match tree.kind(id) {
                 Kind::If { test, then, .. } => {
-                    test != NONE && then != NONE && index.is_live(one) && names(one.with(test)) && stops(one.with(then))
+                    test != NONE
+                        && then != NONE
+                        && index.is_live(one)
+                        && names(one.with(test))
+                        && stops(one.with(then))
                 }
                 _ => false,
             }
@@ -406,8 +502,14 @@ fn variables(index: &Index) -> Vec<(String, Found)> {
     let mut all = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
-            if !matches!(tree.kind(id), Kind::Call { .. } | Kind::Index { .. } | Kind::Member { .. } | Kind::Binary { .. }) {
+            let at = At {
+                tree: number as u32,
+                id,
+            };
+            if !matches!(
+                tree.kind(id),
+                Kind::Call { .. } | Kind::Index { .. } | Kind::Member { .. } | Kind::Binary { .. }
+            ) {
                 continue;
             }
             // The whole `process.env.X ?? 'y'`, not its part.
@@ -421,7 +523,8 @@ fn variables(index: &Index) -> Vec<(String, Found)> {
                 && index.is_live(at)
                 && !all.iter().any(|(known, _)| *known == name)
             {
-                let found = variable(index, at, &name, default.as_deref()).unsure(Confidence::Medium);
+                let found =
+                    variable(index, at, &name, default.as_deref()).unsure(Confidence::Medium);
                 all.push((name, found));
             }
         }

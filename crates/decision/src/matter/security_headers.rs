@@ -18,7 +18,14 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "security headers",
     exploits: &["security-headers"],
-    words: &["csp", "content-security-policy", "hsts", "x-frame-options", "security header", "nosniff"],
+    words: &[
+        "csp",
+        "content-security-policy",
+        "hsts",
+        "x-frame-options",
+        "security header",
+        "nosniff",
+    ],
     read,
 };
 
@@ -31,20 +38,54 @@ const HEADERS: [(&str, &str); 5] = [
 ];
 
 const LIBRARIES: [(Lang, &str, &str); 6] = [
-    (Lang::Script, "helmet", "CSP, nosniff, frame, HSTS, referrer"),
-    (Lang::Script, "@fastify/helmet", "CSP, nosniff, frame, HSTS, referrer"),
-    (Lang::Script, "hono.secure-headers.secureHeaders", "nosniff, frame, HSTS, referrer"),
-    (Lang::Python, "flask_talisman.Talisman", "CSP, nosniff, frame, HSTS, referrer"),
-    (Lang::Python, "secure.Secure", "nosniff, frame, HSTS, referrer"),
-    (Lang::Python, "secure.Secure.with_default_headers", "CSP, nosniff, frame, HSTS, referrer"),
+    (
+        Lang::Script,
+        "helmet",
+        "CSP, nosniff, frame, HSTS, referrer",
+    ),
+    (
+        Lang::Script,
+        "@fastify/helmet",
+        "CSP, nosniff, frame, HSTS, referrer",
+    ),
+    (
+        Lang::Script,
+        "hono.secure-headers.secureHeaders",
+        "nosniff, frame, HSTS, referrer",
+    ),
+    (
+        Lang::Python,
+        "flask_talisman.Talisman",
+        "CSP, nosniff, frame, HSTS, referrer",
+    ),
+    (
+        Lang::Python,
+        "secure.Secure",
+        "nosniff, frame, HSTS, referrer",
+    ),
+    (
+        Lang::Python,
+        "secure.Secure.with_default_headers",
+        "CSP, nosniff, frame, HSTS, referrer",
+    ),
 ];
 
 /// Options of libraries that leave one out when they are false.
 const OPTIONS: [(&str, &[&str]); 5] = [
     ("CSP", &["contentSecurityPolicy", "content_security_policy"]),
-    ("nosniff", &["noSniff", "xContentTypeOptions", "x_content_type_options"]),
+    (
+        "nosniff",
+        &["noSniff", "xContentTypeOptions", "x_content_type_options"],
+    ),
     ("frame", &["frameguard", "xFrameOptions", "frame_options"]),
-    ("HSTS", &["hsts", "strictTransportSecurity", "strict_transport_security"]),
+    (
+        "HSTS",
+        &[
+            "hsts",
+            "strictTransportSecurity",
+            "strict_transport_security",
+        ],
+    ),
     ("referrer", &["referrerPolicy", "referrer_policy"]),
 ];
 
@@ -53,17 +94,23 @@ fn read(index: &Index) -> Outcome {
         return Outcome::NoPlace;
     }
     for (lang, name, sets) in LIBRARIES {
-        let call = index
-            .calls_named(name)
-            .find(|call| call.live && index.is_used(call.at) && index.project.lang(call.at) == lang);
+        let call = index.calls_named(name).find(|call| {
+            call.live && index.is_used(call.at) && index.project.lang(call.at) == lang
+        });
         if let Some(call) = call {
             let origin = index.origin(lang, name);
             let off = |names: &[&str]| {
-                names.iter().any(|name| index.folded(call.named(&index.project, name)).flag() == Some(false))
+                names.iter().any(|name| {
+                    index.folded(call.named(&index.project, name)).flag() == Some(false)
+                })
             };
             let left: Vec<&str> = sets
                 .split(", ")
-                .filter(|short| !OPTIONS.iter().any(|(one, names)| one == short && off(names)))
+                .filter(|short| {
+                    !OPTIONS
+                        .iter()
+                        .any(|(one, names)| one == short && off(names))
+                })
                 .collect();
             return Outcome::Found(vec![Found::new(index, left.join(", "), origin, call.at)]);
         }
@@ -76,7 +123,9 @@ fn read(index: &Index) -> Outcome {
         }
     }
     let Some((_, first)) = places.first() else {
-        let dead = LIBRARIES.iter().find_map(|(_, name, _)| index.calls_named(name).next());
+        let dead = LIBRARIES
+            .iter()
+            .find_map(|(_, name, _)| index.calls_named(name).next());
         return match dead {
             Some(call) => Outcome::Unclear(index.is_dead(call, "headers")),
             None => Outcome::Nothing,
@@ -109,7 +158,10 @@ fn places(index: &Index) -> Vec<(&'static str, At)> {
             continue;
         }
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             let (text, is_key) = match tree.kind(id) {
                 Kind::Str { .. } => (project.string(at).unwrap_or_default(), false),
                 // Rust's typed names: `header::X_FRAME_OPTIONS`.
@@ -118,7 +170,11 @@ fn places(index: &Index) -> Vec<(&'static str, At)> {
             };
             let text = text.to_ascii_lowercase();
             for (short, name) in HEADERS {
-                if text == name && !index.only_asks(at) && !found.iter().any(|(known, _)| *known == short) && index.is_used(at) {
+                if text == name
+                    && !index.only_asks(at)
+                    && !found.iter().any(|(known, _)| *known == short)
+                    && index.is_used(at)
+                {
                     found.push((short, at));
                 }
             }

@@ -18,15 +18,45 @@ use crate::tree::{Kind, Lang, NONE, Op};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "SQL access",
-    exploits: &["sql-injection-login", "sql-injection-search", "sql-injection-sort"],
-    words: &["sql injection", "bound parameter", "parameterised quer", "parameterized quer", "prepared statement", "use an orm"],
+    exploits: &[
+        "sql-injection-login",
+        "sql-injection-search",
+        "sql-injection-sort",
+    ],
+    words: &[
+        "sql injection",
+        "bound parameter",
+        "parameterised quer",
+        "parameterized quer",
+        "prepared statement",
+        "use an orm",
+    ],
     read,
 };
 
 const RUNS: [&str; 22] = [
-    "execute", "executemany", "executescript", "query", "prepare", "exec", "all", "get", "run", "raw", "text",
-    "$queryRaw", "$queryRawUnsafe", "$executeRawUnsafe", "$executeRaw", "queryRaw", "query_row", "query_map", "fetch_all",
-    "fetch_one", "prepare_cached", "sql_query",
+    "execute",
+    "executemany",
+    "executescript",
+    "query",
+    "prepare",
+    "exec",
+    "all",
+    "get",
+    "run",
+    "raw",
+    "text",
+    "$queryRaw",
+    "$queryRawUnsafe",
+    "$executeRawUnsafe",
+    "$executeRaw",
+    "queryRaw",
+    "query_row",
+    "query_map",
+    "fetch_all",
+    "fetch_one",
+    "prepare_cached",
+    "sql_query",
 ];
 
 const MAPPERS: [(Lang, &str); 14] = [
@@ -65,8 +95,13 @@ fn read(index: &Index) -> Outcome {
             continue;
         }
         // A tagged template binds its holes itself: sql`…`
-        let tagged = matches!(project.kind(text), Kind::Template(_)) && is_tag(index, call.at, text);
-        if tagged || holes(index, text).into_iter().all(|hole| fixed(index, hole, 6)) {
+        let tagged =
+            matches!(project.kind(text), Kind::Template(_)) && is_tag(index, call.at, text);
+        if tagged
+            || holes(index, text)
+                .into_iter()
+                .all(|hole| fixed(index, hole, 6))
+        {
             bound.push(call.at);
         } else {
             built.push(call.at);
@@ -74,15 +109,19 @@ fn read(index: &Index) -> Outcome {
     }
     let mut found = Vec::new();
     if let Some(first) = built.first() {
-        let mut one = Found::new(index, "built from strings", Origin::HandWritten, *first)
-            .below(Some("text from outside becomes part of the statement".to_owned()));
+        let mut one = Found::new(index, "built from strings", Origin::HandWritten, *first).below(
+            Some("text from outside becomes part of the statement".to_owned()),
+        );
         for at in &built[1..] {
             one = one.also(index, *at);
         }
         found.push(one);
     }
     for (lang, name) in MAPPERS {
-        let call = index.calls_named(name).find(|call| call.live).map(|call| call.at);
+        let call = index
+            .calls_named(name)
+            .find(|call| call.live)
+            .map(|call| call.at);
         let at = call.or_else(|| index.live_mentions(&[name]).first().map(|(at, _)| *at));
         if let Some(at) = at.filter(|at| project.lang(*at) == lang) {
             found.push(Found::new(index, "ORM", index.origin(lang, name), at));
@@ -114,11 +153,19 @@ fn read(index: &Index) -> Outcome {
 /// The database's library.
 fn driver(index: &Index) -> (Origin, Confidence) {
     const DRIVERS: [(Lang, &str); 13] = [
-        (Lang::Python, "sqlite3.connect"), (Lang::Python, "psycopg.connect"), (Lang::Python, "psycopg2.connect"),
-        (Lang::Python, "aiosqlite.connect"), (Lang::Python, "asyncpg.connect"), (Lang::Script, "libsql"),
-        (Lang::Script, "better-sqlite3"), (Lang::Script, "pg.Pool"), (Lang::Script, "mysql2.promise.createPool"),
-        (Lang::Script, "@libsql/client.createClient"), (Lang::Rust, "rusqlite.Connection.open"),
-        (Lang::Script, "sqlite.DatabaseSync"), (Lang::Script, "postgres"),
+        (Lang::Python, "sqlite3.connect"),
+        (Lang::Python, "psycopg.connect"),
+        (Lang::Python, "psycopg2.connect"),
+        (Lang::Python, "aiosqlite.connect"),
+        (Lang::Python, "asyncpg.connect"),
+        (Lang::Script, "libsql"),
+        (Lang::Script, "better-sqlite3"),
+        (Lang::Script, "pg.Pool"),
+        (Lang::Script, "mysql2.promise.createPool"),
+        (Lang::Script, "@libsql/client.createClient"),
+        (Lang::Rust, "rusqlite.Connection.open"),
+        (Lang::Script, "sqlite.DatabaseSync"),
+        (Lang::Script, "postgres"),
     ];
     for (lang, name) in DRIVERS {
         if index.calls_named(name).any(|call| call.live) {
@@ -136,7 +183,9 @@ fn is_tag(index: &Index, call: At, text: At) -> bool {
         return false;
     };
     let end = tree.nodes.get(callee as usize).map_or(0, |node| node.end);
-    tree.nodes.get(text.id as usize).is_some_and(|node| node.start == end)
+    tree.nodes
+        .get(text.id as usize)
+        .is_some_and(|node| node.start == end)
 }
 
 /// Whether a text is a statement.
@@ -151,9 +200,11 @@ fn is_sql(index: &Index, at: At) -> bool {
         return false;
     };
     let lower = text.trim_start().to_ascii_lowercase();
-    ["select ", "insert ", "update ", "delete ", "with ", "replace "]
-        .iter()
-        .any(|word| lower.starts_with(word))
+    [
+        "select ", "insert ", "update ", "delete ", "with ", "replace ",
+    ]
+    .iter()
+    .any(|word| lower.starts_with(word))
         || lower == "select"
 }
 
@@ -167,13 +218,21 @@ fn holes(index: &Index, at: At) -> Vec<At> {
             .flat_map(|part| holes(index, part))
             .collect(),
         Kind::Str { .. } => Vec::new(),
-        Kind::Binary { op: Op::Add, left, right } => {
+        Kind::Binary {
+            op: Op::Add,
+            left,
+            right,
+        } => {
             let mut all = holes(index, at.with(left));
             all.extend(holes(index, at.with(right)));
             all
         }
         // `"… %s" % x`
-        Kind::Binary { op: Op::Mod, left, right } => {
+        Kind::Binary {
+            op: Op::Mod,
+            left,
+            right,
+        } => {
             let mut all = holes(index, at.with(left));
             match project.kind(at.with(right)) {
                 Kind::List(kids) => all.extend(project.list(at, kids)),
@@ -196,7 +255,9 @@ fn holes(index: &Index, at: At) -> Vec<At> {
                         .flat_map(|arg| project.inside(arg))
                         .filter(|one| matches!(project.kind(*one), Kind::Name))
                         .collect(),
-                    "text" | "sql" => args.first().map_or(Vec::new(), |first| holes(index, *first)),
+                    "text" | "sql" => args
+                        .first()
+                        .map_or(Vec::new(), |first| holes(index, *first)),
                     _ => vec![at],
                 },
             }
@@ -220,24 +281,42 @@ fn fixed(index: &Index, at: At, depth: u8) -> bool {
     }
     match project.kind(at) {
         Kind::Str { .. } | Kind::Num | Kind::True | Kind::False | Kind::Null => true,
-        Kind::Template(kids) | Kind::List(kids) => {
-            project.list(at, kids).into_iter().all(|part| fixed(index, part, depth))
+        Kind::Template(kids) | Kind::List(kids) => project
+            .list(at, kids)
+            .into_iter()
+            .all(|part| fixed(index, part, depth)),
+        Kind::If { then, other, .. } => {
+            fixed(index, at.with(then), depth) && fixed(index, at.with(other), depth)
         }
-        Kind::If { then, other, .. } => fixed(index, at.with(then), depth) && fixed(index, at.with(other), depth),
-        Kind::Binary { op: Op::Add | Op::Mul | Op::Or | Op::Coalesce | Op::Sub, left, right } => {
-            fixed(index, at.with(left), depth) && fixed(index, at.with(right), depth)
-        }
+        Kind::Binary {
+            op: Op::Add | Op::Mul | Op::Or | Op::Coalesce | Op::Sub,
+            left,
+            right,
+        } => fixed(index, at.with(left), depth) && fixed(index, at.with(right), depth),
         Kind::Index { of, .. } => map(index, at.with(of), depth),
         Kind::Await(of) => fixed(index, at.with(of), depth),
         Kind::Call { callee, args } => {
             let args = project.list(at, args);
             let callee = at.with(callee);
-            if matches!(project.text(callee), "int" | "float" | "Number" | "parseInt" | "len" | "Math.floor" | "Math.min" | "Math.max") {
+            if matches!(
+                project.text(callee),
+                "int"
+                    | "float"
+                    | "Number"
+                    | "parseInt"
+                    | "len"
+                    | "Math.floor"
+                    | "Math.min"
+                    | "Math.max"
+            ) {
                 return true;
             }
             match project.kind(callee) {
                 Kind::Member { of, name } => match project.text(callee.with(name)) {
-                    "get" => map(index, callee.with(of), depth) && args.iter().skip(1).all(|arg| fixed(index, *arg, depth)),
+                    "get" => {
+                        map(index, callee.with(of), depth)
+                            && args.iter().skip(1).all(|arg| fixed(index, *arg, depth))
+                    }
                     // `", ".join("?" for …)`, `Array(n).fill('?').join(',')`, `rows.map(() => '?').join(',')`
                     "join" => {
                         let inner = [callee.with(of)].into_iter().chain(args);
@@ -249,7 +328,8 @@ fn fixed(index: &Index, at: At, depth: u8) -> bool {
                 _ => match project.resolve(callee) {
                     Thing::Inside(function) => {
                         let returns = project.returns(function);
-                        !returns.is_empty() && returns.into_iter().all(|one| fixed(index, one, depth))
+                        !returns.is_empty()
+                            && returns.into_iter().all(|one| fixed(index, one, depth))
                     }
                     _ => false,
                 },
@@ -266,12 +346,17 @@ fn only_marks(index: &Index, at: At, depth: u8) -> bool {
     let texts: Vec<String> = project
         .inside(at)
         .into_iter()
-        .filter_map(|one| matches!(project.kind(one), Kind::Str { .. }).then(|| project.string(one)).flatten())
+        .filter_map(|one| {
+            matches!(project.kind(one), Kind::Str { .. })
+                .then(|| project.string(one))
+                .flatten()
+        })
         .collect();
     let marks = !texts.is_empty()
-        && texts
-            .iter()
-            .all(|text| text.chars().all(|c| matches!(c, '?' | ',' | ' ' | '(' | ')')));
+        && texts.iter().all(|text| {
+            text.chars()
+                .all(|c| matches!(c, '?' | ',' | ' ' | '(' | ')'))
+        });
     marks || fixed(index, at, depth)
 }
 
@@ -306,7 +391,11 @@ fn name(index: &Index, at: At, depth: u8) -> bool {
     }
     match project.resolve(at) {
         Thing::Param(param) => handed(index, param, depth),
-        Thing::Outside(_) | Thing::Inside(_) | Thing::Module(_) | Thing::Value(_) | Thing::Unknown => {
+        Thing::Outside(_)
+        | Thing::Inside(_)
+        | Thing::Module(_)
+        | Thing::Value(_)
+        | Thing::Unknown => {
             // A parameter with a type that is not the app's.
             match project.tree(at).bound_in(scope, text).as_slice() {
                 [crate::tree::Bound::Param(param)] => handed(index, at.with(*param), depth),
@@ -329,7 +418,11 @@ fn typed(index: &Index, at: At) -> bool {
         return false;
     };
     let text = tree.text(annotation);
-    if matches!(text, "int" | "float" | "bool" | "i64" | "u64" | "u32" | "i32" | "usize") || text.starts_with("Literal[") {
+    if matches!(
+        text,
+        "int" | "float" | "bool" | "i64" | "u64" | "u32" | "i32" | "usize"
+    ) || text.starts_with("Literal[")
+    {
         return true;
     }
     match project.resolve(at.with(annotation)) {
@@ -357,26 +450,35 @@ fn checked(index: &Index, at: At) -> bool {
         if id > at.id || test == NONE {
             return false;
         }
-        let stops = tree.inside(then).into_iter().any(|one| {
-            matches!(tree.kind(one), Kind::Throw(_) | Kind::Return(_))
-        });
-        let named = tree.inside(test).into_iter().any(|one| match tree.kind(one) {
-            Kind::Binary { op: Op::NotIn, left, right } => {
-                tree.text(left) == text && map(index, at.with(right), 4)
-            }
-            Kind::Not(of) => match tree.kind(of) {
-                Kind::Call { callee, args } => match tree.kind(callee) {
-                    Kind::Member { of, name } => {
-                        matches!(tree.text(name), "includes" | "has" | "contains")
-                            && tree.list(args).first().is_some_and(|arg| tree.text(*arg) == text)
-                            && map(index, at.with(of), 4)
-                    }
+        let stops = tree
+            .inside(then)
+            .into_iter()
+            .any(|one| matches!(tree.kind(one), Kind::Throw(_) | Kind::Return(_)));
+        let named = tree
+            .inside(test)
+            .into_iter()
+            .any(|one| match tree.kind(one) {
+                Kind::Binary {
+                    op: Op::NotIn,
+                    left,
+                    right,
+                } => tree.text(left) == text && map(index, at.with(right), 4),
+                Kind::Not(of) => match tree.kind(of) {
+                    Kind::Call { callee, args } => match tree.kind(callee) {
+                        Kind::Member { of, name } => {
+                            matches!(tree.text(name), "includes" | "has" | "contains")
+                                && tree
+                                    .list(args)
+                                    .first()
+                                    .is_some_and(|arg| tree.text(*arg) == text)
+                                && map(index, at.with(of), 4)
+                        }
+                        _ => false,
+                    },
                     _ => false,
                 },
                 _ => false,
-            },
-            _ => false,
-        });
+            });
         stops && named
     })
 }
@@ -393,8 +495,13 @@ fn map(index: &Index, at: At, depth: u8) -> bool {
         Kind::List(_) => fixed(index, value, depth),
         // `new Map([…])`, `new Set([…])`, `frozenset({…})`
         Kind::Call { callee, args } => {
-            matches!(project.text(value.with(callee)), "Map" | "Set" | "frozenset" | "set" | "dict" | "tuple")
-                && project.list(value, args).into_iter().all(|arg| fixed(index, arg, depth))
+            matches!(
+                project.text(value.with(callee)),
+                "Map" | "Set" | "frozenset" | "set" | "dict" | "tuple"
+            ) && project
+                .list(value, args)
+                .into_iter()
+                .all(|arg| fixed(index, arg, depth))
         }
         _ => false,
     }
@@ -411,7 +518,11 @@ fn handed(index: &Index, param: At, depth: u8) -> bool {
         return false;
     };
     // What a framework calls is given what a request brings.
-    if index.routes.iter().any(|route| route.handler == function || route.guards.contains(&function)) {
+    if index
+        .routes
+        .iter()
+        .any(|route| route.handler == function || route.guards.contains(&function))
+    {
         return false;
     }
     let params = project.list(function, params);
@@ -424,5 +535,8 @@ fn handed(index: &Index, param: At, depth: u8) -> bool {
     };
     let mut calls = index.calls_to(function).peekable();
     calls.peek().is_some()
-        && calls.all(|call| call.arg(project, place, &name).is_some_and(|given| fixed(index, given, depth)))
+        && calls.all(|call| {
+            call.arg(project, place, &name)
+                .is_some_and(|given| fixed(index, given, depth))
+        })
 }

@@ -21,7 +21,13 @@ use crate::tree::{Kind, Lang, Op};
 pub(crate) static MATTER: Matter = Matter {
     title: "token signing",
     exploits: &["tampered-token", "unsigned-token"],
-    words: &["24-hour token", "token lifetime", "tokens expire", "expiring token", "hs256"],
+    words: &[
+        "24-hour token",
+        "token lifetime",
+        "tokens expire",
+        "expiring token",
+        "hs256",
+    ],
     read,
 };
 
@@ -42,7 +48,9 @@ fn read(index: &Index) -> Outcome {
     let mut distinct: Vec<Found> = Vec::new();
     for one in found {
         let same = |known: &&mut Found| {
-            known.choice == one.choice && known.origin == one.origin && known.parameters == one.parameters
+            known.choice == one.choice
+                && known.origin == one.origin
+                && known.parameters == one.parameters
         };
         match distinct.iter_mut().find(same) {
             Some(known) => known.spans.extend(one.spans),
@@ -52,10 +60,17 @@ fn read(index: &Index) -> Outcome {
     match distinct.is_empty() {
         false => Outcome::Found(distinct),
         true if index.routes_for(Purpose::Login).is_empty() => Outcome::NoPlace,
-        true => match index.calls.iter().find(|call| !call.live && by_library(index, call).is_some()) {
+        true => match index
+            .calls
+            .iter()
+            .find(|call| !call.live && by_library(index, call).is_some())
+        {
             Some(dead) => {
                 let span = index.project.span(dead.at);
-                Outcome::Unclear(format!("{}:{} signs, and nothing that runs calls it", span.file, span.line))
+                Outcome::Unclear(format!(
+                    "{}:{} signs, and nothing that runs calls it",
+                    span.file, span.line
+                ))
             }
             None => Outcome::Nothing,
         },
@@ -65,21 +80,37 @@ fn read(index: &Index) -> Outcome {
 /// What Flask and Starlette keep in a cookie that they sign.
 fn session(index: &Index) -> Option<Found> {
     let project = &index.project;
-    let writes = index.live_mentions(&["flask.session"]).into_iter().find(|(at, _)| {
-        let tree = project.tree(*at);
-        let above: Vec<_> = tree.upwards(at.id).skip(1).take(2).collect();
-        matches!(above[..], [entry, whole] if matches!(tree.kind(entry), Kind::Index { .. })
+    let writes = index
+        .live_mentions(&["flask.session"])
+        .into_iter()
+        .find(|(at, _)| {
+            let tree = project.tree(*at);
+            let above: Vec<_> = tree.upwards(at.id).skip(1).take(2).collect();
+            matches!(above[..], [entry, whole] if matches!(tree.kind(entry), Kind::Index { .. })
             && matches!(tree.kind(whole), Kind::Assign { target, .. } if target == entry))
-    });
-    let mounted = |at: &At| index.calls_of("add_middleware").find(|call| call.args.contains(at)).map(|call| call.at);
+        });
+    let mounted = |at: &At| {
+        index
+            .calls_of("add_middleware")
+            .find(|call| call.args.contains(at))
+            .map(|call| call.at)
+    };
     let (at, name) = writes.or_else(|| {
-        let names = ["starlette.middleware.sessions.SessionMiddleware", "fastapi.middleware.sessions.SessionMiddleware"];
+        let names = [
+            "starlette.middleware.sessions.SessionMiddleware",
+            "fastapi.middleware.sessions.SessionMiddleware",
+        ];
         index
             .live_mentions(&names)
             .into_iter()
             .find_map(|(at, _)| Some((mounted(&at)?, "starlette".to_owned())))
     })?;
-    Some(Found::new(index, "signed cookie", index.origin(Lang::Python, &name), at))
+    Some(Found::new(
+        index,
+        "signed cookie",
+        index.origin(Lang::Python, &name),
+        at,
+    ))
 }
 
 fn by_library(index: &Index, call: &Call) -> Option<Found> {
@@ -96,7 +127,9 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
             Some(lifetime(index, found, call.arg(project, 1, "payload")))
         }
         (Lang::Python, "jwt.encode" | "jose.jwt.encode") => {
-            let claims = call.arg(project, 0, "payload").or_else(|| call.named(project, "claims"));
+            let claims = call
+                .arg(project, 0, "payload")
+                .or_else(|| call.named(project, "claims"));
             let algorithm = match call.arg(project, 2, "algorithm") {
                 Some(at) => index.shown(Some(at)),
                 None => Some("HS256".to_owned()),
@@ -113,7 +146,9 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
             let found = Found::new(index, "JWT", origin(), call.at).with("algorithm", algorithm);
             match call.named(project, "expiresIn") {
                 Some(at) => Some(found.with("lifetime s", seconds(&project.fold(at)))),
-                None if options.is_some_and(|at| !matches!(project.kind(at), Kind::Map(_) | Kind::Name)) => {
+                None if options
+                    .is_some_and(|at| !matches!(project.kind(at), Kind::Map(_) | Kind::Name)) =>
+                {
                     Some(found.unsure(Confidence::Medium))
                 }
                 None => Some(lifetime(index, found, call.args.first().copied())),
@@ -123,7 +158,11 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
             Some(jose(index, call, origin()))
         }
         (Lang::Rust, "jsonwebtoken.encode") => {
-            let header = call.args.first().map(|at| project.text(*at)).unwrap_or_default();
+            let header = call
+                .args
+                .first()
+                .map(|at| project.text(*at))
+                .unwrap_or_default();
             let algorithm = ["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"]
                 .into_iter()
                 .find(|one| header.contains(one))
@@ -132,7 +171,12 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
                 .with("algorithm", Some(algorithm.to_owned()));
             Some(lifetime(index, found, call.args.get(1).copied()))
         }
-        (Lang::Python, "itsdangerous.URLSafeTimedSerializer" | "itsdangerous.TimestampSigner" | "itsdangerous.URLSafeSerializer")
+        (
+            Lang::Python,
+            "itsdangerous.URLSafeTimedSerializer"
+            | "itsdangerous.TimestampSigner"
+            | "itsdangerous.URLSafeSerializer",
+        )
         | (Lang::Script, "iron-session.getIronSession" | "cookie-session" | "express-session") => {
             Some(Found::new(index, "signed cookie", origin(), call.at))
         }
@@ -151,7 +195,11 @@ fn jose(index: &Index, call: &Call, origin: Origin) -> Found {
         match part.method.as_str() {
             "setProtectedHeader" => algorithm = index.shown(part.named(project, "alg")),
             "setExpirationTime" => {
-                expires = Some(part.args.first().map_or(Value::Unknown, |at| project.fold(*at)));
+                expires = Some(
+                    part.args
+                        .first()
+                        .map_or(Value::Unknown, |at| project.fold(*at)),
+                );
             }
             "SignJWT" => claims = part.args.first().copied(),
             _ => {}
@@ -196,7 +244,10 @@ fn lifetime(index: &Index, found: Found, claims: Option<At>) -> Found {
                 let Thing::Inside(function) = project.resolve(map.with(callee)) else {
                     return None;
                 };
-                project.returns(function).into_iter().find_map(|one| project.entry(one, "exp"))
+                project
+                    .returns(function)
+                    .into_iter()
+                    .find_map(|one| project.entry(one, "exp"))
             }),
         _ => None,
     });
@@ -208,7 +259,9 @@ fn lifetime(index: &Index, found: Found, claims: Option<At>) -> Found {
         // `claims["exp"] = …` or `claims.update(…)` further down.
         (None, Some(Kind::Map(_))) if !set_later(index, claims) => {
             let below = Some("tokens never expire".to_owned());
-            found.with("lifetime s", Some("none".to_owned())).below(below)
+            found
+                .with("lifetime s", Some("none".to_owned()))
+                .below(below)
         }
         _ => found.unsure(Confidence::Medium),
     }
@@ -218,16 +271,21 @@ fn lifetime(index: &Index, found: Found, claims: Option<At>) -> Found {
 fn set_later(index: &Index, at: At) -> bool {
     let project = &index.project;
     let around = index.owner(at);
-    project.inside(around).into_iter().any(|one| match project.kind(one) {
-        Kind::Assign { target, .. } => match project.kind(one.with(target)) {
-            Kind::Index { at: key, .. } => project.string(one.with(key)).as_deref() == Some("exp"),
-            Kind::Member { name, .. } => project.text(one.with(name)) == "exp",
+    project
+        .inside(around)
+        .into_iter()
+        .any(|one| match project.kind(one) {
+            Kind::Assign { target, .. } => match project.kind(one.with(target)) {
+                Kind::Index { at: key, .. } => {
+                    project.string(one.with(key)).as_deref() == Some("exp")
+                }
+                Kind::Member { name, .. } => project.text(one.with(name)) == "exp",
+                _ => false,
+            },
+            Kind::Keyword { name, .. } => project.text(one.with(name)) == "exp",
+            Kind::Spread(_) => true,
             _ => false,
-        },
-        Kind::Keyword { name, .. } => project.text(one.with(name)) == "exp",
-        Kind::Spread(_) => true,
-        _ => false,
-    })
+        })
 }
 
 /// `now + lifetime`: the part that is a number.
@@ -235,7 +293,11 @@ fn added(index: &Index, at: At, depth: u8) -> Option<f64> {
     let project = &index.project;
     let depth = depth.checked_sub(1)?;
     match project.kind(at) {
-        Kind::Binary { op: Op::Add, left, right } => {
+        Kind::Binary {
+            op: Op::Add,
+            left,
+            right,
+        } => {
             let (left, right) = (at.with(left), at.with(right));
             let now = |one: At| {
                 let text = project.text(one).to_ascii_lowercase();
@@ -244,7 +306,13 @@ fn added(index: &Index, at: At, depth: u8) -> Option<f64> {
             let value = |one: At| {
                 let number = project.fold(one).number();
                 // JavaScript's clock counts milliseconds.
-                number.map(|number| if project.text(at).contains("Date.now() +") { number / 1000.0 } else { number })
+                number.map(|number| {
+                    if project.text(at).contains("Date.now() +") {
+                        number / 1000.0
+                    } else {
+                        number
+                    }
+                })
             };
             if now(left) {
                 value(right).or_else(|| added(index, right, depth))
@@ -252,7 +320,9 @@ fn added(index: &Index, at: At, depth: u8) -> Option<f64> {
                 value(left).or_else(|| added(index, left, depth))
             }
         }
-        Kind::Binary { op: Op::Div, left, .. } => added(index, at.with(left), depth),
+        Kind::Binary {
+            op: Op::Div, left, ..
+        } => added(index, at.with(left), depth),
         Kind::Name | Kind::Member { .. } => added(index, project.definition(at)?, depth),
         Kind::Call { callee, args } => {
             // `int(now + x)`, `(now + x).timestamp()`, `Math.floor(…)`
@@ -269,7 +339,12 @@ fn added(index: &Index, at: At, depth: u8) -> Option<f64> {
     }
 }
 
-const HMACS: [&str; 4] = ["hmac.new", "hmac.digest", "crypto.createHmac", "crypto.subtle.sign"];
+const HMACS: [&str; 4] = [
+    "hmac.new",
+    "hmac.digest",
+    "crypto.createHmac",
+    "crypto.subtle.sign",
+];
 
 /// A function of the app that joins parts with dots, and signs them by an HMAC that it reaches.
 fn by_hand(index: &Index) -> Vec<Found> {
@@ -277,7 +352,10 @@ fn by_hand(index: &Index) -> Vec<Found> {
     let mut found = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             let dotted = match tree.kind(id) {
                 Kind::Template(kids) => project
                     .list(at, kids)
@@ -288,11 +366,17 @@ fn by_hand(index: &Index) -> Vec<Found> {
                     Kind::Member { of, name } if tree.text(name) == "join" => {
                         let given = project.list(at, args);
                         tree.string(of).as_deref() == Some(".")
-                            || given.first().and_then(|one| project.string(*one)).as_deref() == Some(".")
+                            || given
+                                .first()
+                                .and_then(|one| project.string(*one))
+                                .as_deref()
+                                == Some(".")
                     }
                     _ => false,
                 },
-                Kind::Binary { op: Op::Add, right, .. } => tree.string(right).as_deref() == Some("."),
+                Kind::Binary {
+                    op: Op::Add, right, ..
+                } => tree.string(right).as_deref() == Some("."),
                 _ => false,
             };
             if !dotted || !index.is_live(at) {
@@ -350,16 +434,25 @@ fn refers(index: &Index, from: At, to: At) -> bool {
     project
         .inside(from)
         .into_iter()
-        .filter(|one| *one == to || project.kind(*one) == Kind::Name && project.definition(*one) == Some(to))
+        .filter(|one| {
+            *one == to || project.kind(*one) == Kind::Name && project.definition(*one) == Some(to)
+        })
         .any(|one| {
-            tree.upwards(one.id).take_while(|id| *id != from.id).chain([from.id]).all(|id| {
-                let hmac = |call: &Call| {
-                    HMACS.contains(&call.name.as_str()) || call.method == "update" && call.name.contains("createHmac")
-                };
-                index.call(from.with(id)).is_none_or(|call| !call.args.iter().any(|arg| {
-                    hmac(call) && project.inside(*arg).contains(&one)
-                }))
-            })
+            tree.upwards(one.id)
+                .take_while(|id| *id != from.id)
+                .chain([from.id])
+                .all(|id| {
+                    let hmac = |call: &Call| {
+                        HMACS.contains(&call.name.as_str())
+                            || call.method == "update" && call.name.contains("createHmac")
+                    };
+                    index.call(from.with(id)).is_none_or(|call| {
+                        !call
+                            .args
+                            .iter()
+                            .any(|arg| hmac(call) && project.inside(*arg).contains(&one))
+                    })
+                })
         })
 }
 
@@ -376,8 +469,14 @@ fn algorithm(index: &Index, at: At) -> Option<String> {
 }
 
 const RANDOM: [&str; 8] = [
-    "secrets.token_urlsafe", "secrets.token_hex", "uuid.uuid4", "os.urandom",
-    "crypto.randomBytes", "crypto.randomUUID", "crypto.getRandomValues", "nanoid.nanoid",
+    "secrets.token_urlsafe",
+    "secrets.token_hex",
+    "uuid.uuid4",
+    "os.urandom",
+    "crypto.randomBytes",
+    "crypto.randomUUID",
+    "crypto.getRandomValues",
+    "nanoid.nanoid",
 ];
 
 /// Random text that a sign-in route stores and gives out.
@@ -388,14 +487,19 @@ fn opaque(index: &Index) -> Vec<Found> {
         let code = index.code_of(route);
         let calls = index.calls_in(&code);
         let stores = calls.iter().any(|call| {
-            matches!(call.method.as_str(), "execute" | "run" | "insert" | "add" | "create" | "set")
+            matches!(
+                call.method.as_str(),
+                "execute" | "run" | "insert" | "add" | "create" | "set"
+            )
         });
-        let random = calls.iter().find(|call| {
-            RANDOM.contains(&call.name.as_str()) && named_token(index, call.at)
-        });
+        let random = calls
+            .iter()
+            .find(|call| RANDOM.contains(&call.name.as_str()) && named_token(index, call.at));
         if let (true, Some(call)) = (stores, random) {
             let origin = index.origin(project.lang(call.at), &call.name);
-            found.push(Found::new(index, "opaque token", origin, call.at).unsure(Confidence::Medium));
+            found.push(
+                Found::new(index, "opaque token", origin, call.at).unsure(Confidence::Medium),
+            );
         }
     }
     found

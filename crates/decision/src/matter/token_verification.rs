@@ -19,7 +19,12 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "token verification",
     exploits: &["tampered-token", "unsigned-token"],
-    words: &["carries a token this api issued", "verify token", "verify the token", "pinned algorithm"],
+    words: &[
+        "carries a token this api issued",
+        "verify token",
+        "verify the token",
+        "pinned algorithm",
+    ],
     read,
 };
 
@@ -33,7 +38,10 @@ fn read(index: &Index) -> Outcome {
         let Some(one) = by_library(index, call) else {
             continue;
         };
-        match found.iter_mut().find(|known| known.choice == one.choice && known.parameters == one.parameters) {
+        match found
+            .iter_mut()
+            .find(|known| known.choice == one.choice && known.parameters == one.parameters)
+        {
             Some(known) => known.spans.extend(one.spans),
             None => found.push(one),
         }
@@ -56,7 +64,10 @@ fn read(index: &Index) -> Outcome {
 }
 
 fn opaque(index: &Index) -> bool {
-    super::token_signing::MATTER.choices(index).iter().all(|choice| choice != "JWT" && choice != "JWT by hand")
+    super::token_signing::MATTER
+        .choices(index)
+        .iter()
+        .all(|choice| choice != "JWT" && choice != "JWT by hand")
 }
 
 fn by_library(index: &Index, call: &Call) -> Option<Found> {
@@ -79,15 +90,25 @@ fn by_library(index: &Index, call: &Call) -> Option<Found> {
                 return Some(found(BLIND).below(Some("the signature is not checked".to_owned())));
             }
             let algorithms = call.arg(project, 2, "algorithms");
-            Some(pinned(index, found(PINNED), found(OPEN), algorithms, Some("exp")).with(
-                "expiry",
-                Some(if off("verify_exp") { "unchecked" } else { "checked" }.to_owned()),
-            ))
+            Some(
+                pinned(index, found(PINNED), found(OPEN), algorithms, Some("exp")).with(
+                    "expiry",
+                    Some(
+                        if off("verify_exp") {
+                            "unchecked"
+                        } else {
+                            "checked"
+                        }
+                        .to_owned(),
+                    ),
+                ),
+            )
         }
         (Lang::Python, "jwt.get_unverified_claims" | "jose.jwt.get_unverified_claims")
-        | (Lang::Script, "jsonwebtoken.decode" | "jose.decodeJwt" | "jwt-decode" | "jwt-decode.jwtDecode") => {
-            Some(found(BLIND).below(Some("the signature is not checked".to_owned())))
-        }
+        | (
+            Lang::Script,
+            "jsonwebtoken.decode" | "jose.decodeJwt" | "jwt-decode" | "jwt-decode.jwtDecode",
+        ) => Some(found(BLIND).below(Some("the signature is not checked".to_owned()))),
         (Lang::Script, "jsonwebtoken.verify") => {
             let expiry = index.folded(call.named(project, "ignoreExpiration")).flag() == Some(true);
             let algorithms = call.named(project, "algorithms");
@@ -143,7 +164,9 @@ fn pinned(index: &Index, pinned: Found, open: Found, list: Option<At>, _: Option
         _ => {
             let text = index.project.text(list);
             if text.contains("header") || text.contains("alg\"") {
-                open.below(Some("the token's own header says which algorithm holds".to_owned()))
+                open.below(Some(
+                    "the token's own header says which algorithm holds".to_owned(),
+                ))
             } else {
                 pinned.unsure(Confidence::Medium)
             }
@@ -152,8 +175,11 @@ fn pinned(index: &Index, pinned: Found, open: Found, list: Option<At>, _: Option
 }
 
 const CONSTANT: [&str; 5] = [
-    "hmac.compare_digest", "secrets.compare_digest", "crypto.timingSafeEqual",
-    "crypto.subtle.verify", "django.utils.crypto.constant_time_compare",
+    "hmac.compare_digest",
+    "secrets.compare_digest",
+    "crypto.timingSafeEqual",
+    "crypto.subtle.verify",
+    "django.utils.crypto.constant_time_compare",
 ];
 
 /// A function that splits at dots and reaches an HMAC.
@@ -161,8 +187,13 @@ fn by_hand(index: &Index) -> Vec<Found> {
     let project = &index.project;
     let mut found = Vec::new();
     for call in index.calls.iter().filter(|call| call.live) {
-        let splits = matches!(call.method.as_str(), "split" | "rsplit" | "partition" | "splitn")
-            && call.args.iter().any(|arg| project.string(*arg).as_deref() == Some("."));
+        let splits = matches!(
+            call.method.as_str(),
+            "split" | "rsplit" | "partition" | "splitn"
+        ) && call
+            .args
+            .iter()
+            .any(|arg| project.string(*arg).as_deref() == Some("."));
         if !splits {
             continue;
         }
@@ -173,28 +204,47 @@ fn by_hand(index: &Index) -> Vec<Found> {
         let reached = index.reach(function);
         let calls = index.calls_in(&reached);
         let signs = calls.iter().any(|call| {
-            matches!(call.name.as_str(), "hmac.new" | "hmac.digest" | "crypto.createHmac" | "crypto.subtle.verify")
-                || call.name.ends_with("new_from_slice")
+            matches!(
+                call.name.as_str(),
+                "hmac.new" | "hmac.digest" | "crypto.createHmac" | "crypto.subtle.verify"
+            ) || call.name.ends_with("new_from_slice")
         });
         if !signs {
             continue;
         }
-        let constant = calls
-            .iter()
-            .find(|call| CONSTANT.contains(&call.name.as_str()) || matches!(call.method.as_str(), "verify_slice" | "ct_eq"));
+        let constant = calls.iter().find(|call| {
+            CONSTANT.contains(&call.name.as_str())
+                || matches!(call.method.as_str(), "verify_slice" | "ct_eq")
+        });
         let mut one = match constant {
-            Some(how) => Found::new(index, "by hand, constant time", Origin::HandWritten, function).also(index, how.at),
-            None => Found::new(index, "by hand, plain comparison", Origin::HandWritten, function)
-                .below(Some("the comparison's time tells how far a guess is right".to_owned())),
+            Some(how) => Found::new(
+                index,
+                "by hand, constant time",
+                Origin::HandWritten,
+                function,
+            )
+            .also(index, how.at),
+            None => Found::new(
+                index,
+                "by hand, plain comparison",
+                Origin::HandWritten,
+                function,
+            )
+            .below(Some(
+                "the comparison's time tells how far a guess is right".to_owned(),
+            )),
         };
         for part in &reached {
             one = one.by_hand(index, *part);
         }
-        let expiry = index.nodes_of(&reached).into_iter().any(|at| match project.kind(at) {
-            Kind::Str { .. } => project.string(at).as_deref() == Some("exp"),
-            Kind::Name => project.text(at) == "exp",
-            _ => false,
-        });
+        let expiry = index
+            .nodes_of(&reached)
+            .into_iter()
+            .any(|at| match project.kind(at) {
+                Kind::Str { .. } => project.string(at).as_deref() == Some("exp"),
+                Kind::Name => project.text(at) == "exp",
+                _ => false,
+            });
         let said = if expiry { "checked" } else { "unchecked" };
         found.push(one.with("expiry", Some(said.to_owned())));
         break;

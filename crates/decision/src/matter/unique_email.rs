@@ -17,7 +17,12 @@ use crate::tree::Kind;
 pub(crate) static MATTER: Matter = Matter {
     title: "unique address",
     exploits: &["duplicate-registration"],
-    words: &["register only once", "unique email", "email must be unique", "already registered"],
+    words: &[
+        "register only once",
+        "unique email",
+        "email must be unique",
+        "already registered",
+    ],
     read,
 };
 
@@ -29,11 +34,15 @@ fn read(index: &Index) -> Outcome {
     let project = &index.project;
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             let unique = match tree.kind(id) {
                 Kind::Str { .. } => {
                     let text = project.text(at).to_ascii_lowercase();
-                    (text.contains("create table") || text.contains("create unique index")) && unique_column(&text)
+                    (text.contains("create table") || text.contains("create unique index"))
+                        && unique_column(&text)
                 }
                 // `email: text('email').unique()`, `email: { type: String, unique: true }`
                 Kind::Map(kids) => {
@@ -46,7 +55,12 @@ fn read(index: &Index) -> Outcome {
                     match pair.map(|pair| at.with(pair[1])) {
                         Some(value) if index.is_used(value) => {
                             let choice = "unique in the database";
-                            return Outcome::Found(vec![Found::new(index, choice, Origin::HandWritten, value)]);
+                            return Outcome::Found(vec![Found::new(
+                                index,
+                                choice,
+                                Origin::HandWritten,
+                                value,
+                            )]);
                         }
                         _ => false,
                     }
@@ -61,21 +75,41 @@ fn read(index: &Index) -> Outcome {
                 _ => false,
             };
             if unique && index.is_used(at) {
-                return Outcome::Found(vec![Found::new(index, "unique in the database", Origin::HandWritten, at)]);
+                return Outcome::Found(vec![Found::new(
+                    index,
+                    "unique in the database",
+                    Origin::HandWritten,
+                    at,
+                )]);
             }
         }
     }
-    if let Some((name, _)) = project.others.iter().find(|(name, text)| name.ends_with("schema.prisma") && text.contains("@unique")) {
+    if let Some((name, _)) = project
+        .others
+        .iter()
+        .find(|(name, text)| name.ends_with("schema.prisma") && text.contains("@unique"))
+    {
         return Outcome::Unclear(format!("{name} has unique fields, which are not read"));
     }
     // `open("schema.sql")`
     for (number, tree) in project.trees.iter().enumerate() {
         let file = (0..tree.nodes.len() as u32)
-            .map(|id| At { tree: number as u32, id })
-            .find(|at| project.string(*at).is_some_and(|text| text.rsplit('.').next() == Some("sql")) && index.is_live(*at));
+            .map(|id| At {
+                tree: number as u32,
+                id,
+            })
+            .find(|at| {
+                project
+                    .string(*at)
+                    .is_some_and(|text| text.rsplit('.').next() == Some("sql"))
+                    && index.is_live(*at)
+            });
         if let Some(at) = file {
             let span = project.span(at);
-            return Outcome::Unclear(format!("{}:{} names a file of SQL, which is not read", span.file, span.line));
+            return Outcome::Unclear(format!(
+                "{}:{} names a file of SQL, which is not read",
+                span.file, span.line
+            ));
         }
     }
     for route in routes {

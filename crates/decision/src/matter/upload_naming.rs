@@ -18,19 +18,50 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "upload naming",
     exploits: &["upload-path-traversal"],
-    words: &["two files may have the same name", "file name", "filename saniti", "path traversal", "random name"],
+    words: &[
+        "two files may have the same name",
+        "file name",
+        "filename saniti",
+        "path traversal",
+        "random name",
+    ],
     read,
 };
 
 const RANDOM: [&str; 14] = [
-    "uuid.uuid4", "uuid.uuid1", "secrets.token_hex", "secrets.token_urlsafe", "os.urandom", "tempfile.NamedTemporaryFile",
-    "tempfile.mkstemp", "crypto.randomUUID", "crypto.randomBytes", "nanoid.nanoid", "uuid.v4", "uuid.Uuid.new_v4",
-    "rand.random", "rand.thread_rng",
+    "uuid.uuid4",
+    "uuid.uuid1",
+    "secrets.token_hex",
+    "secrets.token_urlsafe",
+    "os.urandom",
+    "tempfile.NamedTemporaryFile",
+    "tempfile.mkstemp",
+    "crypto.randomUUID",
+    "crypto.randomBytes",
+    "nanoid.nanoid",
+    "uuid.v4",
+    "uuid.Uuid.new_v4",
+    "rand.random",
+    "rand.thread_rng",
 ];
 
 pub(crate) const WRITES: [&str; 16] = [
-    "write_bytes", "writeFile", "writeFileSync", "copyfileobj", "save", "open", "createWriteStream", "write", "put",
-    "copyFile", "rename", "renameSync", "mv", "create", "pipe", "pipeline",
+    "write_bytes",
+    "writeFile",
+    "writeFileSync",
+    "copyfileobj",
+    "save",
+    "open",
+    "createWriteStream",
+    "write",
+    "put",
+    "copyFile",
+    "rename",
+    "renameSync",
+    "mv",
+    "create",
+    "pipe",
+    "pipeline",
 ];
 
 fn read(index: &Index) -> Outcome {
@@ -46,11 +77,16 @@ fn read(index: &Index) -> Outcome {
             .iter()
             .filter(|call| WRITES.contains(&call.method.as_str()))
             .collect();
-        let random = calls.iter().find(|call| RANDOM.contains(&call.name.as_str()));
+        let random = calls
+            .iter()
+            .find(|call| RANDOM.contains(&call.name.as_str()));
         // What the written path is made of.
         for write in &writes {
             let path = path_of(index, write);
-            let parts: Vec<At> = path.into_iter().flat_map(|at| parts(index, at, 5)).collect();
+            let parts: Vec<At> = path
+                .into_iter()
+                .flat_map(|at| parts(index, at, 5))
+                .collect();
             if let Some(at) = parts.iter().copied().find(|at| made_randomly(index, *at)) {
                 let call = index.call(at);
                 let name = call.map(|call| base(&call.name)).unwrap_or_default();
@@ -65,10 +101,13 @@ fn read(index: &Index) -> Outcome {
                 return Outcome::Found(vec![match cleaned {
                     Some(how) => {
                         let origin = match index.call(how) {
-                            Some(call) if !call.name.is_empty() => index.origin(project.lang(how), &call.name),
+                            Some(call) if !call.name.is_empty() => {
+                                index.origin(project.lang(how), &call.name)
+                            }
                             _ => Origin::HandWritten,
                         };
-                        Found::new(index, "client's name, cleaned", origin, how).also(index, write.at)
+                        Found::new(index, "client's name, cleaned", origin, how)
+                            .also(index, write.at)
                     }
                     None => Found::new(index, "client's name", Origin::HandWritten, write.at)
                         .also(index, at)
@@ -92,13 +131,19 @@ fn read(index: &Index) -> Outcome {
         }
         if let Some(write) = writes.first() {
             let span = project.span(write.at);
-            return Outcome::Unclear(format!("{}:{} writes under a name that cannot be followed", span.file, span.line));
+            return Outcome::Unclear(format!(
+                "{}:{} writes under a name that cannot be followed",
+                span.file, span.line
+            ));
         }
         // Bytes that go into a statement.
-        let stores = calls.iter().find(|call| matches!(call.method.as_str(), "execute" | "run"));
+        let stores = calls
+            .iter()
+            .find(|call| matches!(call.method.as_str(), "execute" | "run"));
         if let Some(call) = stores {
             return Outcome::Found(vec![
-                Found::new(index, "in the database", Origin::HandWritten, call.at).unsure(Confidence::Low),
+                Found::new(index, "in the database", Origin::HandWritten, call.at)
+                    .unsure(Confidence::Low),
             ]);
         }
     }
@@ -111,7 +156,9 @@ fn calls_of_library(index: &Index) -> Option<Found> {
     let call = index.upload_handlers().into_iter().next()?;
     let origin = index.origin(Lang::Script, "multer");
     // `diskStorage({ filename: (request, file, done) => done(null, file.originalname) })`
-    let storage = call.named(project, "storage").map(|at| project.definition(at).unwrap_or(at));
+    let storage = call
+        .named(project, "storage")
+        .map(|at| project.definition(at).unwrap_or(at));
     let names = storage.and_then(|at| index.call(at)?.named(project, "filename"));
     if let Some(names) = names {
         let function = match project.resolve(names) {
@@ -119,9 +166,15 @@ fn calls_of_library(index: &Index) -> Option<Found> {
             _ => names,
         };
         let nodes = index.nodes_of(&index.reach(function));
-        let parts: Vec<At> = nodes.into_iter().flat_map(|at| parts(index, at, 3)).collect();
+        let parts: Vec<At> = nodes
+            .into_iter()
+            .flat_map(|at| parts(index, at, 3))
+            .collect();
         if let Some(at) = parts.iter().copied().find(|at| made_randomly(index, *at)) {
-            let name = index.call(at).map(|call| base(&call.name)).unwrap_or_default();
+            let name = index
+                .call(at)
+                .map(|call| base(&call.name))
+                .unwrap_or_default();
             let mut found = Found::new(index, "random name", index.origin(Lang::Script, &name), at)
                 .with("from", name.rsplit('.').next().map(str::to_owned));
             found.own.clear();
@@ -146,7 +199,13 @@ fn path_of(index: &Index, call: &Call) -> Option<At> {
     match call.method.as_str() {
         // `(folder / name).write_bytes(…)`, `path.open('wb')`
         "write_bytes" | "write_text" => receiver(index, call),
-        "open" if project.lang(call.at) == Lang::Python && call.args.first().is_none_or(|at| project.string(*at).is_some()) => {
+        "open"
+            if project.lang(call.at) == Lang::Python
+                && call
+                    .args
+                    .first()
+                    .is_none_or(|at| project.string(*at).is_some()) =>
+        {
             receiver(index, call)
         }
         "rename" | "renameSync" | "copyFile" => call.args.get(1).copied(),
@@ -177,7 +236,11 @@ fn parts(index: &Index, at: At, depth: u8) -> Vec<At> {
         if let Some(value) = project.definition(inner) {
             all.extend(parts(index, value, depth - 1));
         } else if let crate::project::Thing::Param(param) = project.resolve(inner) {
-            all.extend(given(index, param).into_iter().flat_map(|at| parts(index, at, depth - 1)));
+            all.extend(
+                given(index, param)
+                    .into_iter()
+                    .flat_map(|at| parts(index, at, depth - 1)),
+            );
         } else {
             // A parameter with a type, or a name that is given more than one value.
             let tree = project.tree(inner);
@@ -188,7 +251,9 @@ fn parts(index: &Index, at: At, depth: u8) -> Vec<At> {
                         let given = given(index, inner.with(*param));
                         all.extend(given.into_iter().flat_map(|at| parts(index, at, depth - 1)));
                     }
-                    crate::tree::Bound::Value { node, .. } => all.extend(parts(index, inner.with(*node), depth - 1)),
+                    crate::tree::Bound::Value { node, .. } => {
+                        all.extend(parts(index, inner.with(*node), depth - 1));
+                    }
                     _ => {}
                 }
             }
@@ -207,7 +272,11 @@ fn given(index: &Index, param: At) -> Vec<At> {
     let Kind::Function { params, .. } = project.kind(function) else {
         return Vec::new();
     };
-    let Some(place) = project.list(function, params).iter().position(|one| *one == param) else {
+    let Some(place) = project
+        .list(function, params)
+        .iter()
+        .position(|one| *one == param)
+    else {
         return Vec::new();
     };
     let Kind::Param { name, .. } = project.kind(param) else {
@@ -228,7 +297,9 @@ fn base(name: &str) -> String {
 
 fn made_randomly(index: &Index, at: At) -> bool {
     index.call(at).is_some_and(|call| {
-        RANDOM.iter().any(|name| call.name == *name || call.name.starts_with(&format!("{name}()")))
+        RANDOM
+            .iter()
+            .any(|name| call.name == *name || call.name.starts_with(&format!("{name}()")))
     })
 }
 
@@ -239,8 +310,10 @@ fn clients(index: &Index, at: At) -> bool {
         Kind::Member { name, .. } => {
             let name = project.text(at.with(name));
             let whole = project.text(at).to_ascii_lowercase();
-            matches!(name, "filename" | "originalname" | "originalFilename" | "file_name")
-                || name == "name" && (whole.contains("file") || whole.contains("upload"))
+            matches!(
+                name,
+                "filename" | "originalname" | "originalFilename" | "file_name"
+            ) || name == "name" && (whole.contains("file") || whole.contains("upload"))
         }
         _ => false,
     }
@@ -251,7 +324,11 @@ fn cleans(index: &Index, at: At) -> bool {
     index.call(at).is_some_and(|call| {
         matches!(
             call.name.as_str(),
-            "os.path.basename" | "path.basename" | "werkzeug.utils.secure_filename" | "sanitize-filename" | "re.sub"
+            "os.path.basename"
+                | "path.basename"
+                | "werkzeug.utils.secure_filename"
+                | "sanitize-filename"
+                | "re.sub"
         ) || call.method == "replace" && project.text(call.at).contains("/[^")
             || matches!(call.method.as_str(), "file_name" | "basename")
     })
@@ -260,7 +337,10 @@ fn cleans(index: &Index, at: At) -> bool {
 fn is_id(index: &Index, at: At) -> bool {
     let project = &index.project;
     match project.kind(at) {
-        Kind::Member { name, .. } => matches!(project.text(at.with(name)), "lastrowid" | "lastInsertRowid" | "id"),
+        Kind::Member { name, .. } => matches!(
+            project.text(at.with(name)),
+            "lastrowid" | "lastInsertRowid" | "id"
+        ),
         Kind::Name => matches!(project.text(at), "lastInsertRowid" | "file_id" | "fileId"),
         _ => false,
     }

@@ -18,7 +18,14 @@ use crate::tree::{Kind, Lang};
 pub(crate) static MATTER: Matter = Matter {
     title: "upload size",
     exploits: &["upload-oversize"],
-    words: &["up to 5 mb", "upload size", "file size", "maximum size", "max size", "larger than"],
+    words: &[
+        "up to 5 mb",
+        "upload size",
+        "file size",
+        "maximum size",
+        "max size",
+        "larger than",
+    ],
     read,
 };
 
@@ -40,18 +47,39 @@ fn read(index: &Index) -> Outcome {
         // Middleware of the whole app.
         let functions: Vec<At> = middleware(index);
         nodes.extend(index.nodes_of(&functions));
-        let compares: Vec<(At, f64, How)> = nodes.iter().filter_map(|at| compared(index, *at)).collect();
+        let compares: Vec<(At, f64, How)> =
+            nodes.iter().filter_map(|at| compared(index, *at)).collect();
         let by = |how: How| compares.iter().find(|(_, _, one)| *one == how);
         let pick = by(How::Counted)
             .map(|one| ("limit while reading", one, false))
-            .or_else(|| by(How::Content).map(|one| (if reads_less(index, &nodes, one.1) { "limit while reading" } else { "limit after reading" }, one, false)))
+            .or_else(|| {
+                by(How::Content).map(|one| {
+                    (
+                        if reads_less(index, &nodes, one.1) {
+                            "limit while reading"
+                        } else {
+                            "limit after reading"
+                        },
+                        one,
+                        false,
+                    )
+                })
+            })
             .or_else(|| by(How::Length).map(|one| ("Content-Length only", one, true)));
         if let Some((choice, (at, bytes, _), weak)) = pick {
             let owner = index.owner(*at);
             let mut found = Found::new(index, choice, Origin::HandWritten, *at)
-                .with("limit bytes", Some(smallest(&compares).unwrap_or(*bytes).to_string()))
-                .below(weak.then(|| "a body that does not say its length is not limited".to_owned()));
-            if owner.id != project.tree(owner).root && choice == "limit while reading" && by(How::Counted).is_some() {
+                .with(
+                    "limit bytes",
+                    Some(smallest(&compares).unwrap_or(*bytes).to_string()),
+                )
+                .below(
+                    weak.then(|| "a body that does not say its length is not limited".to_owned()),
+                );
+            if owner.id != project.tree(owner).root
+                && choice == "limit while reading"
+                && by(How::Counted).is_some()
+            {
                 found = found.by_hand(index, owner);
             }
             return Outcome::Found(vec![found]);
@@ -85,7 +113,12 @@ fn compared(index: &Index, at: At) -> Option<(At, f64, How)> {
     if !op.compares() {
         return None;
     }
-    let value = |id| project.fold(at.with(id)).number().filter(|bytes| *bytes >= SMALLEST);
+    let value = |id| {
+        project
+            .fold(at.with(id))
+            .number()
+            .filter(|bytes| *bytes >= SMALLEST)
+    };
     let (bytes, other) = match (value(right), value(left)) {
         (Some(bytes), _) => (bytes, at.with(left)),
         (None, Some(bytes)) => (bytes, at.with(right)),
@@ -93,21 +126,32 @@ fn compared(index: &Index, at: At) -> Option<(At, f64, How)> {
         (None, None) => {
             let bytes = [right, left].into_iter().find_map(|id| {
                 let text = project.text(at.with(id)).to_ascii_lowercase();
-                let named = ["max", "limit", "largest", "most"].iter().any(|word| text.contains(word));
+                let named = ["max", "limit", "largest", "most"]
+                    .iter()
+                    .any(|word| text.contains(word));
                 named.then(|| given(index, at.with(id))).flatten()
             })?;
             (bytes, at.with(left))
         }
     };
     let text = project.text(other).to_ascii_lowercase();
-    let made = project.definition(other).map(|at| project.text(at).to_ascii_lowercase()).unwrap_or_default();
-    let how = if text.contains("content-length") || text.contains("content_length") || made.contains("content-length")
+    let made = project
+        .definition(other)
+        .map(|at| project.text(at).to_ascii_lowercase())
+        .unwrap_or_default();
+    let how = if text.contains("content-length")
+        || text.contains("content_length")
+        || made.contains("content-length")
         || made.contains("content_length")
     {
         How::Length
     } else if matches!(project.kind(other), Kind::Name) && grows(index, other) {
         How::Counted
-    } else if text.contains("len(") || text.contains("size") || text.contains("length") || text.contains(".len()") {
+    } else if text.contains("len(")
+        || text.contains("size")
+        || text.contains("length")
+        || text.contains(".len()")
+    {
         How::Content
     } else if text == "length" || text.contains("int(") {
         How::Length
@@ -129,10 +173,13 @@ fn given(index: &Index, at: At) -> Option<f64> {
     let Kind::Function { params, .. } = tree.kind(function) else {
         return None;
     };
-    let place = tree.list(params).iter().position(|param| match tree.kind(*param) {
-        Kind::Param { name: own, .. } => tree.text(own) == name,
-        _ => false,
-    })?;
+    let place = tree
+        .list(params)
+        .iter()
+        .position(|param| match tree.kind(*param) {
+            Kind::Param { name: own, .. } => tree.text(own) == name,
+            _ => false,
+        })?;
     index
         .calls_to(at.with(function))
         .filter_map(|call| project.fold(call.arg(project, place, name)?).number())
@@ -166,7 +213,13 @@ fn reads_less(index: &Index, nodes: &[At], bytes: f64) -> bool {
 fn middleware(index: &Index) -> Vec<At> {
     let project = &index.project;
     let mut found = Vec::new();
-    for call in index.calls.iter().filter(|call| call.live && matches!(call.method.as_str(), "add_middleware" | "use" | "middleware" | "layer")) {
+    for call in index.calls.iter().filter(|call| {
+        call.live
+            && matches!(
+                call.method.as_str(),
+                "add_middleware" | "use" | "middleware" | "layer"
+            )
+    }) {
         for arg in &call.args {
             if let crate::project::Thing::Inside(at) = project.resolve(*arg) {
                 found.extend(index.reach(at));
@@ -193,19 +246,32 @@ fn by_library(index: &Index) -> Option<Found> {
                 .with("limit bytes", index.shown(limits.first().copied())),
         );
     }
-    for (name, field) in [("busboy", "limits"), ("@fastify/multipart", "limits"), ("formidable", "maxFileSize")] {
+    for (name, field) in [
+        ("busboy", "limits"),
+        ("@fastify/multipart", "limits"),
+        ("formidable", "maxFileSize"),
+    ] {
         if let Some(found) = call(name) {
             let at = found.named(project, field)?;
             let at = project.entry(at, "fileSize").unwrap_or(at);
             let origin = index.origin(Lang::Script, name);
-            return Some(Found::new(index, "limit while reading", origin, found.at).with("limit bytes", index.shown(Some(at))));
+            return Some(
+                Found::new(index, "limit while reading", origin, found.at)
+                    .with("limit bytes", index.shown(Some(at))),
+            );
         }
     }
-    for name in ["axum.extract.DefaultBodyLimit.max", "tower_http.limit.RequestBodyLimitLayer.new"] {
+    for name in [
+        "axum.extract.DefaultBodyLimit.max",
+        "tower_http.limit.RequestBodyLimitLayer.new",
+    ] {
         if let Some(found) = call(name) {
             let origin = index.origin(Lang::Rust, name);
             let at = found.args.first().copied();
-            return Some(Found::new(index, "limit while reading", origin, found.at).with("limit bytes", index.shown(at)));
+            return Some(
+                Found::new(index, "limit while reading", origin, found.at)
+                    .with("limit bytes", index.shown(at)),
+            );
         }
     }
     // Flask counts what it reads.
@@ -214,16 +280,29 @@ fn by_library(index: &Index) -> Option<Found> {
             continue;
         }
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             let value = match tree.kind(id) {
-                Kind::Assign { target, value } if tree.text(target).contains("MAX_CONTENT_LENGTH") => at.with(value),
-                Kind::Keyword { name, value } if tree.text(name) == "MAX_CONTENT_LENGTH" => at.with(value),
+                Kind::Assign { target, value }
+                    if tree.text(target).contains("MAX_CONTENT_LENGTH") =>
+                {
+                    at.with(value)
+                }
+                Kind::Keyword { name, value } if tree.text(name) == "MAX_CONTENT_LENGTH" => {
+                    at.with(value)
+                }
                 _ => continue,
             };
-            if index.is_live(at) && matches!(project.kind(at), Kind::Keyword { .. }) | tree.text(id).contains("config") {
+            if index.is_live(at)
+                && matches!(project.kind(at), Kind::Keyword { .. })
+                    | tree.text(id).contains("config")
+            {
                 let origin = index.origin(Lang::Python, "flask");
                 return Some(
-                    Found::new(index, "limit while reading", origin, at).with("limit bytes", index.shown(Some(value))),
+                    Found::new(index, "limit while reading", origin, at)
+                        .with("limit bytes", index.shown(Some(value))),
                 );
             }
         }

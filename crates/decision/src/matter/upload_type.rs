@@ -93,7 +93,7 @@ fn read(index: &Index) -> Outcome {
             found = found.by_hand(index, owner);
         }
     }
-    return Outcome::Found(vec![found]);
+    Outcome::Found(vec![found])
 }
 
 /// `\x89PNG`, `%PDF-`, `\xff\xd8`, in any of the ways they are written.

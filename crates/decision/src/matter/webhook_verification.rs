@@ -17,41 +17,66 @@ use crate::tree::{Kind, Op};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "webhook verification",
-    exploits: &["webhook-unsigned", "webhook-wrong-signature", "webhook-tampered-body"],
-    words: &["x-signature", "signature matches", "verify webhook", "webhook signature"],
+    exploits: &[
+        "webhook-unsigned",
+        "webhook-wrong-signature",
+        "webhook-tampered-body",
+    ],
+    words: &[
+        "x-signature",
+        "signature matches",
+        "verify webhook",
+        "webhook signature",
+    ],
     read,
 };
 
 const LIBRARIES: [&str; 6] = [
-    "stripe.Webhook.construct_event", "stripe().webhooks.constructEvent", "svix.Webhook().verify", "svix.webhooks.Webhook().verify",
-    "@octokit/webhooks.Webhooks().verify", "stripe.webhooks.constructEvent",
+    "stripe.Webhook.construct_event",
+    "stripe().webhooks.constructEvent",
+    "svix.Webhook().verify",
+    "svix.webhooks.Webhook().verify",
+    "@octokit/webhooks.Webhooks().verify",
+    "stripe.webhooks.constructEvent",
 ];
 
 const CONSTANT: [&str; 4] = [
-    "hmac.compare_digest", "secrets.compare_digest", "crypto.timingSafeEqual", "crypto.subtle.verify",
+    "hmac.compare_digest",
+    "secrets.compare_digest",
+    "crypto.timingSafeEqual",
+    "crypto.subtle.verify",
 ];
 
 fn read(index: &Index) -> Outcome {
     let project = &index.project;
     let routes = index.routes_for(Purpose::Webhook);
-    let Some(route) = routes.iter().find(|route| matches!(route.method.as_str(), "POST" | "PUT" | "ANY")) else {
+    let Some(route) = routes
+        .iter()
+        .find(|route| matches!(route.method.as_str(), "POST" | "PUT" | "ANY"))
+    else {
         return Outcome::NoPlace;
     };
     let code = index.code_of(route);
     let calls = index.calls_in(&code);
-    if let Some(call) = calls.iter().find(|call| LIBRARIES.contains(&call.name.as_str())) {
+    if let Some(call) = calls
+        .iter()
+        .find(|call| LIBRARIES.contains(&call.name.as_str()))
+    {
         let origin = index.origin(project.lang(call.at), &call.name);
         return Outcome::Found(vec![Found::new(index, "library", origin, call.at)]);
     }
     let made = calls.iter().find(|call| {
-        matches!(call.name.as_str(), "hmac.new" | "hmac.digest" | "crypto.createHmac" | "crypto.subtle.sign")
-            || call.name.ends_with("new_from_slice")
+        matches!(
+            call.name.as_str(),
+            "hmac.new" | "hmac.digest" | "crypto.createHmac" | "crypto.subtle.sign"
+        ) || call.name.ends_with("new_from_slice")
     });
     let Some(made) = made else {
         // One that nothing calls may be meant for it.
         let dead = index.calls.iter().find(|call| {
             let name = call.name.as_str();
-            let checks = matches!(name, "hmac.new" | "hmac.digest" | "crypto.createHmac") || LIBRARIES.contains(&name);
+            let checks = matches!(name, "hmac.new" | "hmac.digest" | "crypto.createHmac")
+                || LIBRARIES.contains(&name);
             checks && !call.live
         });
         return match dead {
@@ -60,14 +85,21 @@ fn read(index: &Index) -> Outcome {
         };
     };
     let nodes = index.nodes_of(&code);
-    let constant = calls
-        .iter()
-        .find(|call| CONSTANT.contains(&call.name.as_str()) || matches!(call.method.as_str(), "verify_slice" | "ct_eq"));
+    let constant = calls.iter().find(|call| {
+        CONSTANT.contains(&call.name.as_str())
+            || matches!(call.method.as_str(), "verify_slice" | "ct_eq")
+    });
     let compare = nodes.iter().copied().find(|at| match project.kind(*at) {
-        Kind::Binary { op: Op::Eq | Op::Ne, left, right } => {
+        Kind::Binary {
+            op: Op::Eq | Op::Ne,
+            left,
+            right,
+        } => {
             let text = |id| project.text(at.with(id)).to_ascii_lowercase();
             let about = |text: &str| {
-                ["signature", "expected", "digest", "hmac", "mac"].iter().any(|word| text.contains(word))
+                ["signature", "expected", "digest", "hmac", "mac"]
+                    .iter()
+                    .any(|word| text.contains(word))
             };
             let length = |text: &str| text.contains("length") || text.contains("len(");
             let (left, right) = (text(left), text(right));
@@ -78,21 +110,28 @@ fn read(index: &Index) -> Outcome {
     let parsed = over_parsed(index, made);
     let origin = index.origin(project.lang(made.at), &made.name);
     let new = |choice: &str, below: Option<&str>| {
-        let mut found = Found::new(index, choice, origin.clone(), made.at).below(below.map(str::to_owned));
+        let mut found =
+            Found::new(index, choice, origin.clone(), made.at).below(below.map(str::to_owned));
         if let Some(at) = constant.map(|call| call.at).or(compare) {
             found = found.also(index, at);
         }
         found
     };
     let found = match (parsed, constant, compare) {
-        (true, _, _) => new("HMAC of the parsed body", Some("white space and order of the body are not covered")),
+        (true, _, _) => new(
+            "HMAC of the parsed body",
+            Some("white space and order of the body are not covered"),
+        ),
         (false, Some(_), _) => new("HMAC of the raw body, constant time", None),
         (false, None, Some(_)) => new(
             "HMAC of the raw body, plain comparison",
             Some("the comparison's time tells how far a guess is right"),
         ),
-        (false, None, None) => new("HMAC that nothing compares", Some("a signature is made and not compared"))
-            .unsure(Confidence::Medium),
+        (false, None, None) => new(
+            "HMAC that nothing compares",
+            Some("a signature is made and not compared"),
+        )
+        .unsure(Confidence::Medium),
     };
     Outcome::Found(vec![found])
 }
@@ -110,7 +149,10 @@ fn over_parsed(index: &Index, made: &Call) -> bool {
     while let Some((at, depth)) = todo.pop() {
         for inner in project.inside(at) {
             if let Some(call) = index.call(inner)
-                && matches!(call.name.as_str(), "json.dumps" | "JSON.stringify" | "serde_json.to_vec" | "serde_json.to_string")
+                && matches!(
+                    call.name.as_str(),
+                    "json.dumps" | "JSON.stringify" | "serde_json.to_vec" | "serde_json.to_string"
+                )
             {
                 return true;
             }

@@ -174,9 +174,8 @@ fn returned(index: &Index, call: &Call) -> Option<At> {
 /// A module's default export, by import or by `require`.
 fn default_of(index: &Index, at: At) -> Option<At> {
     let project = &index.project;
-    let file = match project.resolve(at) {
-        Thing::Module(file) => file,
-        _ => return None,
+    let Thing::Module(file) = project.resolve(at) else {
+        return None;
     };
     let at = project.default_value(file)?;
     if index.call(at).is_some() {

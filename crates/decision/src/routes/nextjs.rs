@@ -120,7 +120,7 @@ fn exported(index: &Index, file: u32, name: &str) -> Option<(At, Vec<At>)> {
 fn shown(folder: &str) -> String {
     let parts: Vec<&str> = folder
         .split('/')
-        .filter(|part| !part.is_empty() && !(part.starts_with('(') && part.ends_with(')')))
+        .filter(|part| !(part.is_empty() || part.starts_with('(') && part.ends_with(')')))
         .collect();
     format!("/{}", parts.join("/"))
 }

@@ -35,31 +35,25 @@ pub(crate) fn packs(jobs: Vec<Job>) -> Vec<Vec<Job>> {
             alone.push(vec![job]);
             continue;
         };
-        match all.iter_mut().find_map(|pack| pack.with(&job)) {
-            Some(place) => place.push(job),
-            None => {
-                let mut pack = Pack {
-                    framework,
-                    tree: tree.clone(),
-                    exploits: BTreeSet::new(),
-                    areas: BTreeSet::new(),
-                    jobs: Vec::new(),
-                };
-                match pack.with(&job) {
-                    Some(place) => place.push(job),
-                    None => {
-                        alone.push(vec![job]);
-                        continue;
-                    }
-                }
-                all.push(pack);
-            }
+        if let Some(place) = all.iter_mut().find_map(|pack| pack.with(&job)) {
+            place.push(job);
+            continue;
+        }
+        let mut pack = Pack {
+            framework,
+            tree: tree.clone(),
+            exploits: BTreeSet::new(),
+            areas: BTreeSet::new(),
+            jobs: Vec::new(),
+        };
+        if let Some(place) = pack.with(&job) {
+            place.push(job);
+            all.push(pack);
+        } else {
+            alone.push(vec![job]);
         }
     }
-    all.into_iter()
-        .map(|pack| pack.jobs)
-        .chain(alone)
-        .collect()
+    all.into_iter().map(|pack| pack.jobs).chain(alone).collect()
 }
 
 fn is_packable(job: &Job) -> bool {
@@ -105,7 +99,8 @@ impl Pack {
         control.apply_to(&mut tree).ok()?;
         self.tree = tree;
         let known = exploit::all().into_iter().map(|entry| entry.id);
-        self.exploits.extend(known.filter(|id| control.concerns(id)));
+        self.exploits
+            .extend(known.filter(|id| control.concerns(id)));
         self.areas.extend(areas);
         Some(&mut self.jobs)
     }

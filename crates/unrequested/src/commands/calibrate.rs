@@ -44,7 +44,7 @@ pub(super) fn run(cli: &Cli, asked: &Calibrate, paint: Paint) -> Result<Exit, Fa
         }
     } else {
         let context = Context::open(&cli.dir, cli.require_box)?;
-        let date = context.ledger.today()?;
+        let date = crate::ledger::today()?;
         let known = book::read(&asked.book)?;
         for round in 1..=asked.repeat {
             let jobs = jobs(asked, &controls, &entries, &known, &date);

@@ -1,5 +1,6 @@
 //! `decisions`: what an app's source decided, whether anybody asked, and whether anybody reviewed it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -61,7 +62,10 @@ pub(super) fn run(cli: &Cli, asked: &Decisions, paint: Paint) -> Result<Exit, Fa
     if apps.iter().all(|app| app.told.files == 0) {
         return Err(Fatal::nothing(format!(
             "no source that can be read was found in {}; read are Python, JavaScript, TypeScript and Rust, without tests, packages and what tools made",
-            apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>().join(", ")
+            apps.iter()
+                .map(|app| app.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
         )));
     }
     Ok(exit(asked, &apps, None))
@@ -72,18 +76,22 @@ fn foot(app: &App) -> String {
     let mut lines = String::new();
     let changed = changed_since_review(&app.told);
     if !changed.is_empty() {
-        lines.push_str(&format!(
-            " {} decision{} changed since {} reviewed: {}\n",
+        let (s, they) = if changed.len() == 1 {
+            ("", "it was")
+        } else {
+            ("s", "they were")
+        };
+        let _ = writeln!(
+            lines,
+            " {} decision{s} changed since {they} reviewed: {}",
             changed.len(),
-            if changed.len() == 1 { "" } else { "s" },
-            if changed.len() == 1 { "it was" } else { "they were" },
             changed.join(", ")
-        ));
+        );
     }
     if app.tree.is_some() {
-        lines.push_str(&format!(
-            " Whether they are in force: unrequested check. Reviewed one? unrequested decisions --accept ID --reason TEXT\n"
-        ));
+        lines.push_str(
+            " Whether they are in force: unrequested check\n Reviewed one? unrequested decisions --accept ID --reason TEXT\n",
+        );
     }
     lines
 }
@@ -216,7 +224,11 @@ fn accept(asked: &Decisions, apps: &[App], ids: &[String]) -> Result<Exit, Fatal
             "--accept wants the app's folder: the reviews are kept in it",
         ));
     };
-    let Some(reason) = asked.reason.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    let Some(reason) = asked
+        .reason
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
     else {
         return Err(Fatal::usage(
             "--accept wants --reason TEXT: why this decision is right for this app",
@@ -229,7 +241,10 @@ fn accept(asked: &Decisions, apps: &[App], ids: &[String]) -> Result<Exit, Fatal
         .map(|one| &one.decision)
         .filter(|one| ids.is_empty() || ids.contains(&one.decision))
         .collect();
-    if let Some(id) = ids.iter().find(|id| !chosen.iter().any(|one| one.decision == **id)) {
+    if let Some(id) = ids
+        .iter()
+        .find(|id| !chosen.iter().any(|one| one.decision == **id))
+    {
         return Err(Fatal::usage(format!(
             "nothing about `{id}` was read in {}, so there is nothing to accept",
             app.name
@@ -245,9 +260,14 @@ fn accept(asked: &Decisions, apps: &[App], ids: &[String]) -> Result<Exit, Fatal
             shown::origin(&one.origin)
         )));
     }
-    let known: Vec<&Decision> = chosen.into_iter().filter(|one| !unknown(&&one)).collect();
+    let known: Vec<&Decision> = chosen.into_iter().filter(|one| !unknown(&one)).collect();
     let mut lock = Lock::read(tree)?;
-    lock.accept(&known, &reviewer(tree, asked), &today(), reason);
+    lock.accept(
+        &known,
+        &reviewer(tree, asked),
+        &crate::ledger::today()?,
+        reason,
+    );
     lock.write(tree)?;
     print(&format!(
         " {} decisions are reviewed in {}; commit it\n",
@@ -267,26 +287,6 @@ fn reviewer(tree: &Path, asked: &Decisions) -> String {
         .unwrap_or_else(|| "somebody".to_owned())
 }
 
-fn today() -> String {
-    let seconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    // Howard Hinnant's civil_from_days.
-    let days = seconds as i64 / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (month, year) = if month < 10 {
-        (month + 3, year_of_era + era * 400)
-    } else {
-        (month - 9, year_of_era + era * 400 + 1)
-    };
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 /// `--since`: what this change decided.
 fn compare(asked: &Decisions, apps: &[App], since: &str, paint: Paint) -> Result<Exit, Fatal> {
     let [app] = apps else {
@@ -301,7 +301,12 @@ fn compare(asked: &Decisions, apps: &[App], since: &str, paint: Paint) -> Result
         .into_iter()
         .filter(|one| asked.only.is_empty() || asked.only.contains(&one.decision))
         .collect();
-    let new: Vec<Decision> = app.told.decisions.iter().map(|one| one.decision.clone()).collect();
+    let new: Vec<Decision> = app
+        .told
+        .decisions
+        .iter()
+        .map(|one| one.decision.clone())
+        .collect();
     let all = changes(&old, &new);
     print(&match asked.format {
         DecisionFormat::Json => object(apps, &all)?,
@@ -350,23 +355,31 @@ fn contents(tree: &Path, commit: &str, names: &[&str]) -> Result<Vec<String>, Fa
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(Fatal::failed("git cat-file has no pipes"));
     };
-    let lines: String = names.iter().map(|name| format!("{commit}:./{name}\n")).collect();
+    let lines: String = names
+        .iter()
+        .map(|name| format!("{commit}:./{name}\n"))
+        .collect();
     let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let mut out = std::io::BufReader::new(stdout);
     let mut texts = Vec::new();
     for name in names {
         let mut head = String::new();
         out.read_line(&mut head).map_err(failed)?;
-        let size: Option<usize> = head.trim().rsplit(' ').next().and_then(|size| size.parse().ok());
+        let size: Option<usize> = head
+            .trim()
+            .rsplit(' ')
+            .next()
+            .and_then(|size| size.parse().ok());
         let Some(size) = size.filter(|_| head.contains(" blob ")) else {
             return Err(Fatal::failed(format!("git cannot read {name} at {commit}")));
         };
         let mut bytes = vec![0; size + 1];
         out.read_exact(&mut bytes).map_err(failed)?;
         bytes.pop();
-        texts.push(String::from_utf8(bytes).unwrap_or_else(|error| {
-            error.into_bytes().into_iter().map(char::from).collect()
-        }));
+        texts.push(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()),
+        );
     }
     let _ = writer.join();
     child.wait().map_err(failed)?;
@@ -377,7 +390,13 @@ fn contents(tree: &Path, commit: &str, names: &[&str]) -> Result<Vec<String>, Fa
 fn git_command(tree: &Path) -> Command {
     let mut command = Command::new("git");
     command
-        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C"])
+        .args([
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-C",
+        ])
         .arg(tree)
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_OPTIONAL_LOCKS", "0")
@@ -386,7 +405,11 @@ fn git_command(tree: &Path) -> Command {
 }
 
 fn git(tree: &Path, args: &[&str]) -> Option<String> {
-    let output = git_command(tree).args(args).stderr(Stdio::null()).output().ok()?;
+    let output = git_command(tree)
+        .args(args)
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
     output
         .status
         .success()
@@ -411,15 +434,4 @@ fn object(apps: &[App], all: &[Change<'_>]) -> Result<String, Fatal> {
     let text = serde_json::to_string_pretty(&object);
     text.map(|text| text + "\n")
         .map_err(|error| Fatal::failed(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_day_has_its_name() {
-        let today = super::today();
-        assert_eq!(today.len(), 10);
-        let git = std::process::Command::new("date").args(["-u", "+%F"]).output().unwrap();
-        assert_eq!(today, String::from_utf8_lossy(&git.stdout).trim());
-    }
 }

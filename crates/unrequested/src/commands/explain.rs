@@ -57,7 +57,11 @@ fn page(out: &mut String, text: &str, paint: Paint) {
 }
 
 fn matter(entry: &decision::Entry, paint: Paint) -> Result<Exit, Fatal> {
-    let mut out = format!("{}  (decision: {})\n\n", paint.head(entry.id), entry.matter.title);
+    let mut out = format!(
+        "{}  (decision: {})\n\n",
+        paint.head(entry.id),
+        entry.matter.title
+    );
     page(&mut out, entry.page, paint);
     let tests = entry.matter.exploits;
     let _ = writeln!(

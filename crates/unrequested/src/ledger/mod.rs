@@ -37,6 +37,14 @@ pub(crate) enum LedgerError {
     NoRun(String),
 }
 
+/// The day, in UTC, without a ledger: `2026-11-23`.
+pub(crate) fn today() -> Result<String, LedgerError> {
+    let path = PathBuf::from(":memory:");
+    Connection::open_in_memory()
+        .and_then(|connection| connection.query_row("SELECT date('now')", [], |row| row.get(0)))
+        .map_err(|source| LedgerError::Sqlite { path, source })
+}
+
 pub(crate) struct Ledger {
     path: PathBuf,
     connection: Mutex<Connection>,
@@ -156,11 +164,6 @@ impl Ledger {
             path: self.path.clone(),
             source,
         })
-    }
-
-    /// The day, in UTC: `2026-11-23`.
-    pub(crate) fn today(&self) -> Result<String, LedgerError> {
-        self.with(|connection| connection.query_row("SELECT date('now')", [], |row| row.get(0)))
     }
 
     // --- runs ----------------------------------------------------------------------------------------------------
@@ -366,7 +369,9 @@ impl Ledger {
     pub(crate) fn reading(&self, unit: i64) -> Result<Option<Told>, LedgerError> {
         let text: Option<String> = self.with(|connection| {
             connection
-                .query_row("SELECT told FROM reading WHERE unit = ?", [unit], |row| row.get(0))
+                .query_row("SELECT told FROM reading WHERE unit = ?", [unit], |row| {
+                    row.get(0)
+                })
                 .optional()
         })?;
         text.map(|text| serde_json::from_str(&text).map_err(LedgerError::Facts))
