@@ -13,7 +13,7 @@ use model::{Cause, Exchange, Facts};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 1] = [include_str!("001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("001.sql"), include_str!("002.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
@@ -75,6 +75,7 @@ pub(crate) struct UnitRow {
     pub(crate) attempt: u32,
     pub(crate) state: String,
     pub(crate) level: Option<String>,
+    pub(crate) limits: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) boot_ms: Option<u64>,
     pub(crate) requests: Option<u64>,
@@ -266,14 +267,14 @@ impl Ledger {
     pub(crate) fn booted(
         &self,
         unit: i64,
-        level: &str,
+        (level, limits): (&str, &str),
         profile: &str,
         boot_ms: u64,
     ) -> Result<(), LedgerError> {
         self.with(|connection| {
             connection.execute(
-                "UPDATE unit SET level = ?, profile = ?, boot_ms = ? WHERE id = ?",
-                params![level, profile, boot_ms, unit],
+                "UPDATE unit SET level = ?, limits = ?, profile = ?, boot_ms = ? WHERE id = ?",
+                params![level, limits, profile, boot_ms, unit],
             )
         })?;
         Ok(())
@@ -306,7 +307,7 @@ impl Ledger {
         let rows = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT id, key, session, agent, framework, arm, replicate, step, attempt, state, tree, level, profile,
-                        boot_ms, requests, wall_ms, app_cpu_ms, cause, log FROM unit WHERE run = ? ORDER BY id",
+                        boot_ms, requests, wall_ms, app_cpu_ms, cause, log, limits FROM unit WHERE run = ? ORDER BY id",
             )?;
             let rows: rusqlite::Result<Vec<_>> = statement
                 .query_map([run], |row| {
@@ -326,6 +327,7 @@ impl Ledger {
                         attempt: row.get(8)?,
                         state: row.get(9)?,
                         level: row.get(11)?,
+                        limits: row.get(19)?,
                         profile: row.get(12)?,
                         boot_ms: row.get(13)?,
                         requests: row.get(14)?,

@@ -1,0 +1,1 @@
+ALTER TABLE unit ADD COLUMN limits TEXT;    -- who kept the app to them
