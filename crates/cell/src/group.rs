@@ -217,14 +217,13 @@ fn mount_of(mounts: &str, controllers: &str) -> Option<PathBuf> {
 
 fn takes_processes(parent: &Path) -> bool {
     let folder = parent.join(format!("{PREFIX}{}-probe", std::process::id()));
-    if fs::create_dir(&folder).is_err() {
-        return false;
-    }
+    // All by the shell, which ends what it began when we are killed.
+    let script =
+        "mkdir \"$1\" && ( echo 0 > \"$1/cgroup.procs\" ); code=$?; rmdir \"$1\"; exit $code";
     let joined = Command::new("/bin/sh")
-        .args(["-c", "echo 0 > \"$1/cgroup.procs\"", "sh"])
+        .args(["-c", script, "sh"])
         .arg(&folder)
         .output();
-    remove(&folder);
     joined.is_ok_and(|output| output.status.success())
 }
 
