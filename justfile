@@ -38,6 +38,14 @@ flake:
 fuzz seconds="60" *targets:
     .ci/fuzz {{seconds}} {{targets}}
 
+# Kills the tool forty times for each level and kind of run, where the tests kill it ten.
+killed:
+    KILLS=40 cargo test --release --workspace --test killed -- --nocapture --test-threads=1
+
+# How long templates, builds, boots and fresh copies take; `just boots --cold` with an empty cache.
+boots *flags:
+    cargo run --release -p app --example boots -- {{flags}}
+
 # Requests, wall time, and wall time over the app's own processor time, of the newest run.
 cost:
     cargo run --release -- report --cost

@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use app::{Plan, Settings, framework};
+use app::{Plan, Settings, Workshop, framework};
 
 const ROUNDS: usize = 5;
 
@@ -24,6 +24,7 @@ fn main() {
         app::cache_folder()
     };
     let level = cell::probe().level;
+    let workshop = Workshop::new(level, cache);
     println!(
         "box: {level}, cache: {}",
         if cold { "empty" } else { "as it is" }
@@ -47,10 +48,10 @@ fn main() {
             cors_origins: vec!["https://a.example.com".into()],
         };
         let begun = Instant::now();
-        let installed = app::install(&tree, framework, level, &cache).unwrap();
+        let installed = app::install(&tree, framework, &workshop).unwrap();
         let install = begun.elapsed();
         let begun = Instant::now();
-        let built = app::build(&tree, framework, &installed, &settings, level, &cache).unwrap();
+        let built = app::build(&tree, framework, &installed, &settings, &workshop).unwrap();
         let build = begun.elapsed();
         let plan = Plan {
             tree,

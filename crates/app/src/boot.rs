@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cell::{Cell, Level, Limits, Network, Spec};
+use cell::{Cell, Killed, Level, Limits, Network, Spec};
 use model::{Capability, Fault};
 
 use crate::framework::Framework;
@@ -101,7 +101,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.cell.end();
         // A folder that cannot be removed is found and removed at the next start.
-        let _ = fs::remove_dir_all(&self.root);
+        let _ = cell::remove_folder(&self.root);
     }
 }
 
@@ -124,7 +124,7 @@ impl Plan {
             .map_err(|error| harness(format!("cannot make a cell's folder: {error}")))?;
         let running = self.start(&root, without, begun);
         if running.is_err() {
-            let _ = fs::remove_dir_all(&root);
+            let _ = cell::remove_folder(&root);
         }
         running
     }
@@ -210,9 +210,11 @@ impl Plan {
                     .last()
                     .unwrap_or("it printed nothing")
                     .to_owned();
+                // Not its doing: the machine's memory ran out, or somebody ended the holder.
+                let ours = exit.killed == Some(Killed::Holder);
                 return Err(BootError {
-                    fault: Fault::App,
-                    by_itself: true,
+                    fault: if ours { Fault::Harness } else { Fault::App },
+                    by_itself: !ours,
                     why: format!("the app ended before it was ready ({exit}): {words}"),
                     log,
                 });

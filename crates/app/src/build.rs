@@ -3,19 +3,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use cell::{Level, Spec};
+use cell::Spec;
 
 use crate::boot::Settings;
 use crate::framework::{Build, Framework, Language};
-use crate::install::{InstallError, Installed, claim, environment, last_words, prepare};
-use crate::tree::{copy_tree, source_files};
-
-const LONGEST: Duration = Duration::from_secs(600);
-/// A production build of Next.js takes 1.2 GiB.
-const MEMORY: u64 = 4 << 30;
-const DISK: u64 = 8 << 30;
+use crate::install::{
+    InstallError, Installed, Whose, Workshop, claim, environment, prepare, run as run_in_cell,
+};
+use crate::tree::{copy_tree, is_own_folder, source_files};
 
 /// Builds the tree, or finds what was built of the same. `None` for a framework that needs no build.
 ///
@@ -25,14 +21,13 @@ pub fn build(
     framework: &Framework,
     installed: &Installed,
     settings: &Settings,
-    level: Level,
-    cache: &Path,
+    workshop: &Workshop,
 ) -> Result<Option<PathBuf>, InstallError> {
     let Some(build) = &framework.build else {
         return Ok(None);
     };
     let key = key(tree, framework, installed, settings)?;
-    let claim = claim(&cache.join("build"), &key[..24])?;
+    let claim = claim(&workshop.cache.join("build"), &key[..24])?;
     let out = claim.folder.join("out");
     if claim.is_complete() {
         return Ok(Some(out));
@@ -44,12 +39,12 @@ pub fn build(
         framework,
         installed,
         settings,
-        level,
+        workshop,
     )
     .and_then(|()| keep(build, &claim.folder, &out));
-    let tree = claim.folder.join("tree");
-    let _ = fs::remove_dir_all(&tree);
     made?;
+    let left = claim.folder.join("tree");
+    cell::remove_folder(&left).map_err(|error| InstallError::Folder(left, error))?;
     claim.complete()?;
     Ok(Some(out))
 }
@@ -61,7 +56,7 @@ fn run(
     framework: &Framework,
     installed: &Installed,
     settings: &Settings,
-    level: Level,
+    workshop: &Workshop,
 ) -> Result<(), InstallError> {
     let copy = folder.join("tree");
     let failed = |error: std::io::Error| InstallError::Folder(copy.clone(), error);
@@ -77,8 +72,6 @@ fn run(
     };
     let mut spec = Spec::new(folder, words);
     spec.read.clone_from(&installed.read);
-    spec.limits.memory = MEMORY;
-    spec.limits.disk = DISK;
     spec.env = environment(folder, &installed.bin);
     let own = framework.environment.iter();
     spec.env
@@ -91,15 +84,7 @@ fn run(
         .push(("DATABASE_PATH".into(), state.join("app.db").into()));
     spec.env
         .push(("UPLOAD_DIR".into(), state.join("uploads").into()));
-    let cell = cell::spawn(&spec, level)?;
-    let exit = cell.wait(LONGEST);
-    let words = last_words(&cell);
-    cell.end();
-    match exit {
-        Some(exit) if exit.success() => Ok(()),
-        Some(exit) => Err(InstallError::Build(format!("{exit}: {words}"))),
-        None => Err(InstallError::TimedOut(LONGEST.as_secs(), words)),
-    }
+    run_in_cell(spec, workshop.level, workshop, Whose::App)
 }
 
 /// Moves what the app needs of a build to where copies are made from.
@@ -109,18 +94,22 @@ fn keep(build: &Build, folder: &Path, out: &Path) -> Result<(), InstallError> {
         move |error| InstallError::Folder(path, error)
     };
     fs::create_dir_all(out).map_err(failed(out))?;
+    let tree = folder.join("tree");
+    for name in build.keeps {
+        // A link would lead our removing and moving to wherever it points.
+        if !is_own_folder(&tree, name) {
+            let why = format!("it ended well and left no folder {name}");
+            return Err(InstallError::Build(why));
+        }
+    }
     for name in build.drops {
-        let path = folder.join("tree").join(name);
-        if path.exists() {
-            fs::remove_dir_all(&path).map_err(failed(&path))?;
+        if is_own_folder(&tree, name) {
+            let path = tree.join(name);
+            cell::remove_folder(&path).map_err(failed(&path))?;
         }
     }
     for name in build.keeps {
-        let path = folder.join("tree").join(name);
-        if !path.exists() {
-            let why = format!("it ended well and left no {name}");
-            return Err(InstallError::Build(why));
-        }
+        let path = tree.join(name);
         fs::rename(&path, out.join(name)).map_err(failed(&path))?;
     }
     Ok(())
@@ -147,7 +136,7 @@ fn key(
         add(name.as_bytes());
         add(value.as_encoded_bytes());
     }
-    for path in source_files(tree) {
+    for path in source_files(tree).map_err(|error| InstallError::Build(error.to_string()))? {
         let name = path.strip_prefix(tree).unwrap_or(&path);
         add(name.as_os_str().as_encoded_bytes());
         let bytes = fs::read(&path).map_err(|error| InstallError::Folder(path.clone(), error))?;

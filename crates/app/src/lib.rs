@@ -13,6 +13,8 @@ mod tree;
 pub use boot::{Boot, BootError, Plan, Running, Settings};
 pub use build::build;
 pub use framework::Framework;
-pub use install::{InstallError, Installed, Node, Python, Rust, cache_folder, install};
+pub use install::{
+    InstallError, Installed, Node, Python, Rust, Workshop, cache_folder, install, remove_unfinished,
+};
 pub use literals::literals;
-pub use tree::{TreeError, copy_tree};
+pub use tree::{TreeError, copy_tree, read_file, read_text};

@@ -27,6 +27,24 @@ pub enum TreeError {
 
 const MOST_FILES: usize = 50_000;
 const MOST_MIB: u64 = 1024;
+/// No lock file comes near it.
+const LARGEST_MANIFEST: u64 = 64 << 20;
+
+/// Reads one of a tree's own files. What is a link out of the tree, a pipe, a device or without end is an error.
+pub fn read_file(tree: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let path = tree.join(name).canonicalize()?;
+    let meta = path.metadata()?;
+    if !path.starts_with(tree.canonicalize()?) || !meta.is_file() || meta.len() > LARGEST_MANIFEST {
+        let why = "is no ordinary file of the tree, or too large";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    fs::read(path)
+}
+
+/// The same as text; nothing when it is none.
+pub fn read_text(tree: &Path, name: &str) -> Option<String> {
+    String::from_utf8(read_file(tree, name).ok()?).ok()
+}
 
 /// Copies what is source: no dependencies, no caches. A link is copied when it stays inside the tree, else left out.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<(), TreeError> {
@@ -68,9 +86,18 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), TreeError> {
     Ok(())
 }
 
+/// Whether `base/name` is a folder and no link leads there.
+pub(crate) fn is_own_folder(base: &Path, name: &str) -> bool {
+    let mut path = base.to_path_buf();
+    Path::new(name).components().all(|part| {
+        path.push(part);
+        path.symlink_metadata().is_ok_and(|found| found.is_dir())
+    })
+}
+
 /// The files that [`copy_tree`] copies, in order of their paths; links are left out.
-pub(crate) fn source_files(tree: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+pub(crate) fn source_files(tree: &Path) -> Result<Vec<PathBuf>, TreeError> {
+    let (mut files, mut bytes) = (Vec::new(), 0);
     let mut folders = vec![tree.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -79,13 +106,19 @@ pub(crate) fn source_files(tree: &Path) -> Vec<PathBuf> {
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(kind) if kind.is_file() => files.push(entry.path()),
+                Ok(kind) if kind.is_file() => {
+                    files.push(entry.path());
+                    bytes += entry.metadata().map_or(0, |meta| meta.len());
+                    if files.len() > MOST_FILES || bytes > MOST_MIB << 20 {
+                        return Err(TreeError::TooLarge(tree.to_path_buf()));
+                    }
+                }
                 Ok(_) | Err(_) => {}
             }
         }
     }
     files.sort();
-    files
+    Ok(files)
 }
 
 /// Copies a folder that we made ourselves, whole.

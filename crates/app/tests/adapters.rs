@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use app::{Framework, Plan, Running, Settings, framework};
+use app::{Framework, Plan, Running, Settings, Workshop, framework};
 use model::Fault;
 
 fn folder(name: &str) -> PathBuf {
@@ -41,9 +41,9 @@ fn plan(framework: &'static Framework, folder: &Path) -> Plan {
         cors_origins: vec!["https://a.example.com".into()],
     };
     let level = cell::probe().level;
-    let cache = app::cache_folder();
-    let installed = app::install(&tree, framework, level, &cache).unwrap();
-    let built = app::build(&tree, framework, &installed, &settings, level, &cache).unwrap();
+    let workshop = Workshop::new(level, app::cache_folder());
+    let installed = app::install(&tree, framework, &workshop).unwrap();
+    let built = app::build(&tree, framework, &installed, &settings, &workshop).unwrap();
     Plan {
         tree,
         framework: Some(framework),

@@ -10,8 +10,9 @@ use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::message::{self, Reply, Request, Status};
-use crate::{Exit, Killed, Level, launch, sockets};
+use crate::group::Group;
+use crate::message::{self, Reply, Request, Setup, Status};
+use crate::{Exit, Killed, Level, Network, launch, sockets};
 
 /// The address beside loopback that a box's network has; RFC 2544's test range, so nobody's.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
@@ -31,6 +32,7 @@ pub struct Cell {
     log_limit: u64,
     outside: bool,
     details: Vec<String>,
+    limits: String,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,8 @@ struct State {
     holder: Option<(UnixStream, Child)>,
     /// What was last heard.
     status: Status,
+    /// Where one could be made. Ends last, and with it what is still in it.
+    group: Option<Group>,
 }
 
 impl Cell {
@@ -46,21 +50,23 @@ impl Cell {
         stream: UnixStream,
         holder: Child,
         log: File,
-        level: Level,
         marker: String,
-        log_limit: u64,
-        outside: bool,
+        group: Option<Group>,
+        setup: &Setup,
     ) -> Self {
         Self {
+            limits: Group::keepers(group.as_ref()),
+
             state: Mutex::new(State {
                 holder: Some((stream, holder)),
                 status: Status::default(),
+                group,
             }),
             log,
-            level,
+            level: setup.level,
             marker,
-            log_limit,
-            outside,
+            log_limit: setup.spec.limits.log,
+            outside: setup.level == Level::Boxed && setup.spec.network == Network::Loopback,
             details: Vec::new(),
         }
     }
@@ -101,6 +107,11 @@ impl Cell {
 
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// Who keeps the command to its limits: the kernel, or the holder, which looks ten times a second.
+    pub fn limits(&self) -> &str {
+        &self.limits
     }
 
     /// What the box could and could not do here, a sentence each.
@@ -166,10 +177,11 @@ impl Cell {
         }
         // The last figures. A command that had ended by itself keeps its own exit.
         let last = ask(&mut state, Request::End);
-        state.lose(match last {
+        let last = match last {
             Ok((Reply::Status(status), _)) => Some(status),
             _ => None,
-        });
+        };
+        state.lose(last);
         drop(state);
         if self.level == Level::Plain {
             crate::holder::end_marked(&self.marker);
@@ -205,12 +217,6 @@ impl Cell {
     }
 }
 
-impl Drop for Cell {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
 impl State {
     /// Sees the holder off. With it go all processes of a box: the kernel ends a pid namespace whose first
     /// process ends, and waits for all of them before that process counts as ended.
@@ -232,9 +238,19 @@ impl State {
         });
         drop(stream);
         if !wait_for(&mut holder, PATIENCE) {
+            if let Some(group) = &self.group {
+                group.kill_all();
+            }
             let _ = holder.kill();
             wait_for(&mut holder, PATIENCE);
         }
+        self.group = None;
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Prepares a cell's folder and starts its holder, boxed or plain.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,6 +14,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::group::Group;
 use crate::message::{self, Reply, Setup};
 use crate::{Cell, CellError, Level, Network, Spec};
 
@@ -63,6 +65,9 @@ pub fn spawn(spec: &Spec, level: Level) -> Result<Cell, CellError> {
         COUNTER.fetch_add(1, Ordering::Relaxed)
     );
 
+    let group = Group::new(&marker, &spec.limits);
+    let out_of_memory = group.as_ref().and_then(Group::out_of_memory);
+
     let root_user = rustix::process::geteuid().is_root();
     let holder = holder_program()?;
     let (mut words, setup) = match level {
@@ -74,6 +79,7 @@ pub fn spawn(spec: &Spec, level: Level) -> Result<Cell, CellError> {
                 become_user: None,
                 shown_user: None,
                 unshare: PathBuf::new(),
+                out_of_memory,
                 links: Vec::new(),
             };
             (vec![holder.clone().into_os_string()], setup)
@@ -102,6 +108,7 @@ pub fn spawn(spec: &Spec, level: Level) -> Result<Cell, CellError> {
                 level,
                 become_user,
                 unshare,
+                out_of_memory,
                 links,
             };
             (words, setup)
@@ -110,13 +117,12 @@ pub fn spawn(spec: &Spec, level: Level) -> Result<Cell, CellError> {
 
     words.push(HOLDER_ARGUMENT.into());
     let open = inherited();
-    let closer = find_program("bash").filter(|_| !open.is_empty());
-    let left_open = closer.is_none() && !open.is_empty();
-    if let Some(bash) = closer {
-        let close: Vec<String> = open.iter().map(|number| format!("{number}>&-")).collect();
-        let script = format!("exec {}; exec \"$@\"", close.join(" "));
-        let before = [bash.into(), "-c".into(), script.into(), "bash".into()];
-        words.splice(0..0, before);
+    let bash = find_program("bash");
+    let left_open = bash.is_none() && !open.is_empty();
+    let groups = group.as_ref().map(Group::folders).unwrap_or_default();
+    if !open.is_empty() && bash.is_some() || !groups.is_empty() {
+        let shell = bash.as_deref().unwrap_or(Path::new("/bin/sh"));
+        words.splice(0..0, before(shell, &open, &groups, !left_open));
     }
 
     let failed = |source| CellError::Holder {
@@ -142,16 +148,7 @@ pub fn spawn(spec: &Spec, level: Level) -> Result<Cell, CellError> {
 
     let root = setup.spec.root.clone();
     let program = setup.spec.command[0].to_string_lossy().into_owned();
-    let outside = level == Level::Boxed && setup.spec.network == Network::Loopback;
-    let cell = Cell::new(
-        ours,
-        child,
-        kept,
-        level,
-        marker,
-        setup.spec.limits.log,
-        outside,
-    );
+    let cell = Cell::new(ours, child, kept, marker, group, &setup);
     match cell.begin(&setup.encode(), PATIENCE) {
         Ok(Reply::Started(mut details)) => {
             if left_open {
@@ -193,6 +190,35 @@ fn inherited() -> Vec<u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|number| *number > 2)
         .collect()
+}
+
+/// A shell that closes what was left open, joins the groups and starts the holder. Where there are groups it waits for the
+/// holder's end and removes them, since we may be dead by then.
+fn before(shell: &Path, open: &[u32], groups: &[PathBuf], close: bool) -> Vec<OsString> {
+    let mut script = String::new();
+    if close && !open.is_empty() {
+        let close: Vec<String> = open.iter().map(|number| format!("{number}>&-")).collect();
+        script = format!("exec {}; ", close.join(" "));
+    }
+    if groups.is_empty() {
+        script += "exec \"$@\"";
+    } else {
+        let each = |form: &str| -> String {
+            (1..=groups.len())
+                .map(|at| form.replace('#', &at.to_string()))
+                .collect()
+        };
+        let _ = write!(
+            script,
+            "( {}shift {}; exec \"$@\" ); code=$?; {}exit $code",
+            each("echo 0 > \"${#}/cgroup.procs\" || exit 125; "),
+            groups.len(),
+            each("rmdir \"${#}\" 2>/dev/null; ")
+        );
+    }
+    let mut words = vec![shell.into(), "-c".into(), script.into(), "sh".into()];
+    words.extend(groups.iter().map(OsString::from));
+    words
 }
 
 fn namespaces(network: Network, root_user: bool) -> impl Iterator<Item = &'static str> {

@@ -9,21 +9,25 @@
 //! This crate never looks at what the command says or serves, and it never trusts it to end by itself.
 
 mod cell;
+mod group;
 mod holder;
 mod launch;
 mod message;
 mod probe;
+mod remove;
 mod sockets;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use cell::Cell;
 pub use holder::holder_main_if_asked;
 pub use launch::{holder_exe, installed_in, spawn};
 pub use probe::{Probe, probe};
+pub use remove::remove_folder;
 
 /// How strongly a command is kept apart from the machine: what was had, not what was wished for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +70,8 @@ pub struct Limits {
     /// Bytes kept of its output; the rest is counted and dropped.
     pub log: u64,
     pub open_files: u64,
+    /// Processor time of all processes together.
+    pub cpu: Duration,
 }
 
 impl Default for Limits {
@@ -77,6 +83,7 @@ impl Default for Limits {
             disk: 2 << 30,
             log: 8 << 20,
             open_files: 8192,
+            cpu: Duration::from_secs(1800),
         }
     }
 }
@@ -159,6 +166,8 @@ pub enum Killed {
     Processes,
     /// It wrote more, or more files, than its limit.
     Disk,
+    /// It computed longer than its limit.
+    Cpu,
     /// `Cell::end` was called while it ran.
     Ended,
     /// The holder died, and all with it: the machine's memory ran out, or somebody killed it.
@@ -171,6 +180,7 @@ impl fmt::Display for Killed {
             Self::Memory => "memory",
             Self::Processes => "processes",
             Self::Disk => "disk",
+            Self::Cpu => "processor time",
             Self::Ended => "ended by us",
             Self::Holder => "its holder died",
         })

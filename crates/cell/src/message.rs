@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     /// Who the command sees itself as, when we are not root and the box had to call us that.
     pub(crate) shown_user: Option<(u32, u32)>,
     pub(crate) unshare: PathBuf,
+    /// The file that counts how often the kernel found no memory for the command.
+    pub(crate) out_of_memory: Option<PathBuf>,
     /// Names under which something readable was given, and where it really is.
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
 }
@@ -259,12 +261,16 @@ impl Setup {
             .number(limits.disk)
             .number(limits.log)
             .number(limits.open_files)
+            .number(limits.cpu.as_secs())
             .number(u64::from(*network == Network::Host))
             .number(u64::from(self.level == Level::Boxed))
             .option(self.become_user.map(u64::from))
             .option(self.shown_user.map(|(user, _)| u64::from(user)))
             .option(self.shown_user.map(|(_, group)| u64::from(group)))
             .bytes(self.unshare.as_os_str().as_bytes())
+            .list(self.out_of_memory.as_slice(), |to, path| {
+                to.bytes(path.as_os_str().as_bytes());
+            })
             .list(&self.links, |to, (name, target)| {
                 to.bytes(name.as_os_str().as_bytes())
                     .bytes(target.as_os_str().as_bytes());
@@ -292,6 +298,7 @@ impl Setup {
                 disk: from.number()?,
                 log: from.number()?,
                 open_files: from.number()?,
+                cpu: Duration::from_secs(from.number()?),
             },
             network: if from.number()? == 1 {
                 Network::Host
@@ -312,6 +319,7 @@ impl Setup {
             become_user,
             shown_user: shown_user.map(|(user, group)| (user as u32, group as u32)),
             unshare: path(&mut from)?,
+            out_of_memory: from.list(path)?.pop(),
             links: from.list(|from| Ok((path(from)?, path(from)?)))?,
         })
     }
@@ -346,10 +354,11 @@ impl Request {
     }
 }
 
-const KILLED: [Killed; 5] = [
+const KILLED: [Killed; 6] = [
     Killed::Memory,
     Killed::Processes,
     Killed::Disk,
+    Killed::Cpu,
     Killed::Ended,
     Killed::Holder,
 ];
@@ -431,6 +440,7 @@ mod tests {
             become_user: Some(60_001),
             shown_user: Some((1000, 100)),
             unshare: "/usr/bin/unshare".into(),
+            out_of_memory: Some("/sys/x".into()),
             links: vec![("/v".into(), "/w".into())],
         };
         assert_eq!(Setup::decode(&setup.encode()).unwrap(), setup);

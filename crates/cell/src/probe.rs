@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::{CellError, Level, Spec, launch, spawn};
+use crate::group::Group;
+use crate::{CellError, Level, Limits, Spec, launch, spawn};
 
 /// What kind of cell can be had here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Probe {
     pub why_not: Option<String>,
     /// What the box could and could not do, a sentence each.
     pub details: Vec<String>,
+    /// Who keeps a cell to its limits.
+    pub limits: String,
 }
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -47,6 +50,7 @@ fn try_box(root: &std::path::Path) -> Probe {
             level: Level::Boxed,
             why_not: None,
             details: cell.details().to_vec(),
+            limits: cell.limits().to_owned(),
         },
         Some(exit) => plain(format!(
             "a command in the box ended with {exit}: {}",
@@ -61,5 +65,8 @@ fn plain(why: String) -> Probe {
         level: Level::Plain,
         why_not: Some(why),
         details: Vec::new(),
+        limits: Group::keepers(
+            Group::new(&format!("{}-plain", std::process::id()), &Limits::default()).as_ref(),
+        ),
     }
 }

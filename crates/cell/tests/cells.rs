@@ -206,12 +206,83 @@ fn a_fork_bomb_is_stopped_with_its_cause(level: Level) {
 fn a_disk_filler_is_stopped_with_its_cause(level: Level) {
     let bench = Bench::new();
     // Many files, none of them large; and it goes on when one cannot be written.
-    let script = "i=0; while :; do head -c 10000000 /dev/zero > f$i; i=$((i+1)); done";
+    let script = "i=0; while :; do fallocate -l 10000000 f$i; i=$((i+1)); done";
     let mut spec = bench.spec(&["sh", "-c", script]);
     spec.limits.disk = 200 << 20;
     let cell = cell::spawn(&spec, level).unwrap();
     let exit = cell.wait(Duration::from_secs(30)).unwrap();
     assert_eq!((exit.signal, exit.killed), (Some(9), Some(Killed::Disk)));
+}
+
+fn what_computes_too_long_is_stopped_with_its_cause(level: Level) {
+    let bench = Bench::new();
+    // The children that computed are gone when it is noticed.
+    let burn = "import time\nwhile time.process_time() < 0.7: pass";
+    let script = format!("while :; do /usr/bin/python3 -c '{burn}'; done");
+    let mut spec = bench.spec(&["sh", "-c", &script]);
+    spec.limits.cpu = Duration::from_secs(2);
+    let cell = cell::spawn(&spec, level).unwrap();
+    let exit = cell.wait(Duration::from_secs(60)).unwrap();
+    assert_eq!((exit.signal, exit.killed), (Some(9), Some(Killed::Cpu)));
+}
+
+fn files_beside_its_folders_and_too_deep_to_name_count(level: Level) {
+    for script in [
+        "i=0; while [ $i -lt 40 ]; do fallocate -l 10000000 ../f$i; i=$((i+1)); done; sleep 100",
+        "python3 - <<'PY'\nimport os\nfor _ in range(3000):\n  os.mkdir('deep'); os.chdir('deep')\n\
+         for n in range(40): os.posix_fallocate(os.open(str(n), os.O_CREAT | os.O_WRONLY), 0, 10000000)\nPY\nsleep 100",
+    ] {
+        let bench = Bench::new();
+        let mut spec = bench.spec(&["sh", "-c", script]);
+        spec.limits.disk = 200 << 20;
+        let cell = cell::spawn(&spec, level).unwrap();
+        let exit = cell.wait(Duration::from_secs(60)).unwrap();
+        assert_eq!(exit.killed, Some(Killed::Disk), "{script}");
+        cell.end();
+        cell::remove_folder(&bench.root().join("tree")).unwrap();
+        assert!(!bench.root().join("tree").exists());
+    }
+}
+
+/// In shared memory that nobody maps, which no sum over processes shows.
+fn memory_of_no_process_counts_where_a_group_can_be_had(level: Level) {
+    let bench = Bench::new();
+    let script = "import os, time\nfd = os.memfd_create('x')\n\
+                  for _ in range(40): os.write(fd, bytes(10 << 20))\ntime.sleep(100)";
+    let mut spec = bench.spec(&["/usr/bin/python3", "-c", script]);
+    spec.limits.memory = 200 << 20;
+    let cell = cell::spawn(&spec, level).unwrap();
+    if !cell.limits().contains("memory: cgroup") {
+        bench::not_run("no group can be had here");
+        return;
+    }
+    let exit = cell.wait(Duration::from_secs(30)).unwrap();
+    assert_eq!((exit.signal, exit.killed), (Some(9), Some(Killed::Memory)));
+}
+
+fn a_group_is_gone_with_its_cell_even_when_the_tool_was_killed(level: Level) {
+    let bench = Bench::new();
+    let cell = bench.spawn(level, &["sleep", &bench.mark]);
+    if !cell.limits().contains("cgroup") {
+        bench::not_run("no group can be had here");
+        return;
+    }
+    until("it sleeps", || (running(&bench.mark) == 1).then_some(()));
+    let own = bench::groups_of(&bench.mark);
+    assert!(own.iter().all(|folder| folder.is_dir()) && !own.is_empty());
+    cell.end();
+    assert!(own.iter().all(|folder| !folder.exists()), "{own:?}");
+
+    let mut tool = bench.tool_in_a_process(level);
+    until("three sleep", || (running(&bench.mark) >= 3).then_some(()));
+    let own = bench::groups_of(&bench.mark);
+    assert!(!own.is_empty());
+    tool.kill().unwrap();
+    tool.wait().unwrap();
+    until("all are gone", || (running(&bench.mark) == 0).then_some(()));
+    until("the groups are gone", || {
+        own.iter().all(|folder| !folder.exists()).then_some(())
+    });
 }
 
 fn cpu_of_ended_children_counts(level: Level) {
@@ -266,8 +337,49 @@ at_both_levels! {
     a_memory_hog_is_stopped_with_its_cause
     a_fork_bomb_is_stopped_with_its_cause
     a_disk_filler_is_stopped_with_its_cause
+    what_computes_too_long_is_stopped_with_its_cause
+    files_beside_its_folders_and_too_deep_to_name_count
+    memory_of_no_process_counts_where_a_group_can_be_had
+    a_group_is_gone_with_its_cell_even_when_the_tool_was_killed
     cpu_of_ended_children_counts
     twenty_cells_leave_nothing
+}
+
+/// As root, all of the above once more as a user who may do nothing.
+#[test]
+fn the_same_holds_for_an_unprivileged_user() {
+    let setpriv = std::path::Path::new("/usr/bin/setpriv");
+    if !rustix::process::geteuid().is_root() || !setpriv.is_file() {
+        bench::not_run("only root can become somebody else");
+        return;
+    }
+    let bench = Bench::new();
+    let this = std::env::current_exe().unwrap();
+    let holder = this.parent().unwrap().with_file_name("cell-holder");
+    std::fs::copy(&this, bench.root().join("cells")).unwrap();
+    std::fs::copy(holder, bench.root().join("cell-holder")).unwrap();
+    let own = bench.root().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let open = |path: &std::path::Path, mode| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(&bench.root(), 0o755);
+    open(&own, 0o777);
+    let output = std::process::Command::new(setpriv)
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(bench.root().join("cells"))
+        .env("TMPDIR", &own)
+        .env("HOME", &own)
+        .current_dir(&own)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("the_same_holds_for_an_unprivileged_user ... ok"),
+        "{said}"
+    );
 }
 
 /// Not a test: the process that the tests above kill.

@@ -78,6 +78,9 @@ pub struct Boot {
     /// The level of the box: `namespaces` or `plain processes`, or `none` for an app that was already running.
     #[serde(rename = "box")]
     pub level: String,
+    /// Who keeps the app to its limits: `memory: cgroup v2, processes: watched, ...`. Empty for an app that was already
+    /// running.
+    pub limits: String,
     pub ms: u64,
 }
 

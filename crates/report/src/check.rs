@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use model::Word;
 use model::run::{Judged, Run, Session, Tier};
+use model::{Fault, Word};
 
 use crate::paint::{Paint, clean};
 
@@ -48,7 +48,12 @@ pub fn render(run: &Run, lines: &[String], paint: Paint) -> String {
 
 fn one(out: &mut String, session: &Session, run: &str, paint: Paint) {
     if let Some(trouble) = &session.trouble {
-        let _ = writeln!(out, " {}", paint.odd("Nothing was attacked."));
+        let whose = match trouble.fault {
+            Fault::App => "the app's",
+            Fault::Harness => "not the app's, but this tool's or this machine's",
+        };
+        let words = format!("Nothing was attacked; the fault is {whose}.");
+        let _ = writeln!(out, " {}", paint.odd(&words));
         let _ = writeln!(out, " {}", clean(&trouble.why));
         for line in trouble.log.lines() {
             let _ = writeln!(out, "   | {}", clean(line));

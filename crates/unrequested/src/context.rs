@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use app::{Framework, Plan, Settings};
+use app::{Framework, Plan, Settings, Workshop};
 use cell::Level;
 use exploit::Seed;
 
@@ -47,6 +47,7 @@ impl Context {
 
     /// Folders of cells whose tool is gone: it was killed, and could not remove them.
     fn remove_leftovers(&self) {
+        app::remove_unfinished(&app::cache_folder());
         let Ok(entries) = std::fs::read_dir(self.cells()) else {
             return;
         };
@@ -60,7 +61,7 @@ impl Context {
                 pid == std::process::id() || Path::new(&format!("/proc/{pid}")).exists()
             });
             if !alive {
-                let _ = std::fs::remove_dir_all(entry.path());
+                let _ = cell::remove_folder(&entry.path());
             }
         }
     }
@@ -72,16 +73,16 @@ impl Context {
         framework: &'static Framework,
         seed: &Seed,
     ) -> Result<Plan, app::InstallError> {
-        let cache = app::cache_folder();
-        let installed = app::install(tree, framework, self.level, &cache)?;
+        let workshop = Workshop::new(self.level, app::cache_folder());
+        let installed = app::install(tree, framework, &workshop)?;
         let mut plan = self.plan(tree, seed);
         plan.framework = Some(framework);
         if framework.build.is_some() {
             // Some apps keep in the build what the variables were: a copy must be booted with those it was built with.
-            plan.settings = settings(&builders_seed(&cache));
+            plan.settings = settings(&builders_seed(&workshop.cache));
         }
         let settings = &plan.settings;
-        plan.built = app::build(tree, framework, &installed, settings, self.level, &cache)?;
+        plan.built = app::build(tree, framework, &installed, settings, &workshop)?;
         plan.read = installed.read;
         plan.links = installed.links;
         plan.bin = Some(installed.bin);

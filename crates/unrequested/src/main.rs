@@ -24,7 +24,11 @@ fn main() -> ExitCode {
     let exit = match commands::run(cli) {
         Ok(exit) => exit,
         Err(fatal) => {
-            let _ = writeln!(std::io::stderr(), "unrequested: {}", fatal.why);
+            let _ = writeln!(
+                std::io::stderr(),
+                "unrequested: {}",
+                report::clean(&fatal.why)
+            );
             fatal.exit
         }
     };

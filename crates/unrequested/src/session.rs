@@ -53,7 +53,7 @@ pub(crate) fn boot_and_attack(
     };
     context.ledger.booted(
         unit,
-        &boot.level.to_string(),
+        (&boot.level.to_string(), cell.limits()),
         "production",
         millis(boot.took),
     )?;

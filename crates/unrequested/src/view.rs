@@ -156,6 +156,7 @@ pub(crate) fn session(
                 "unknown"
             },
             level: unit.level.clone().unwrap_or_default(),
+            limits: unit.limits.clone().unwrap_or_default(),
             ms,
         }),
         attack: unit

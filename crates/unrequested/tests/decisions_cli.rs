@@ -54,16 +54,29 @@ fn since_a_revision_only_what_was_decided_otherwise_is_shown() {
     let output = tool(folder, &["--since", "HEAD"]);
     assert!(text(&output).contains("No security decision changed since HEAD"));
     // A comment and another place are no change.
-    replace(folder, "app/passwords.py", "import bcrypt\n", "# kept by\n\nimport bcrypt\n");
+    replace(
+        folder,
+        "app/passwords.py",
+        "import bcrypt\n",
+        "# kept by\n\nimport bcrypt\n",
+    );
     let output = tool(folder, &["--since", "HEAD", "--fail-on", "changed"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     replace(folder, "app/passwords.py", "ROUNDS = 12", "ROUNDS = 8");
-    replace(folder, "app/auth.py", "dependencies=[Depends(login_limit)]", "");
+    replace(
+        folder,
+        "app/auth.py",
+        "dependencies=[Depends(login_limit)]",
+        "",
+    );
     let output = tool(folder, &["--since", "HEAD", "--fail-on", "changed"]);
     let said = text(&output);
     assert_eq!(output.status.code(), Some(10), "{said}");
     assert!(said.contains("2 decided otherwise"), "{said}");
-    assert!(said.contains("before: bcrypt, cost 12") && said.contains("login-throttling"), "{said}");
+    assert!(
+        said.contains("before: bcrypt, cost 12") && said.contains("login-throttling"),
+        "{said}"
+    );
     let output = tool(folder, &["--since", "HEAD", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["changes"].as_array().unwrap().len(), 2);
@@ -81,24 +94,57 @@ fn a_review_is_kept_with_the_app_and_ends_with_the_decision() {
     let output = tool(folder, &["--accept", "password-hash"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("--reason"), "{}", text(&output));
-    let accept = ["--accept", "password-hash,cors", "--reason", "as OWASP says", "--by", "ann"];
+    let accept = [
+        "--accept",
+        "password-hash,cors",
+        "--reason",
+        "as OWASP says",
+        "--by",
+        "ann",
+    ];
     let output = tool(folder, &accept);
-    assert!(text(&output).contains("2 decisions are reviewed"), "{}", text(&output));
+    assert!(
+        text(&output).contains("2 decisions are reviewed"),
+        "{}",
+        text(&output)
+    );
     let lock = fs::read_to_string(folder.join("unrequested.decisions.toml")).unwrap();
-    assert!(lock.contains("password-hash: bcrypt (library) cost=12") && lock.contains("as OWASP says"), "{lock}");
+    assert!(
+        lock.contains("password-hash: bcrypt (library) cost=12") && lock.contains("as OWASP says"),
+        "{lock}"
+    );
     // Again: nothing is written twice.
     tool(folder, &accept);
-    assert_eq!(fs::read_to_string(folder.join("unrequested.decisions.toml")).unwrap(), lock);
+    assert_eq!(
+        fs::read_to_string(folder.join("unrequested.decisions.toml")).unwrap(),
+        lock
+    );
     let output = tool(folder, &["--only", "password-hash"]);
-    assert!(text(&output).contains("reviewed by ann"), "{}", text(&output));
+    assert!(
+        text(&output).contains("reviewed by ann"),
+        "{}",
+        text(&output)
+    );
     replace(folder, "app/passwords.py", "ROUNDS = 12", "ROUNDS = 13");
     let output = tool(folder, &["--fail-on", "changed"]);
     assert_eq!(output.status.code(), Some(10));
-    assert!(text(&output).contains("1 decision changed since it was reviewed: password-hash"), "{}", text(&output));
-    fs::write(folder.join("unrequested.decisions.toml"), "version = 1\n[[review]]\nx = 1\n").unwrap();
+    assert!(
+        text(&output).contains("1 decision changed since it was reviewed: password-hash"),
+        "{}",
+        text(&output)
+    );
+    fs::write(
+        folder.join("unrequested.decisions.toml"),
+        "version = 1\n[[review]]\nx = 1\n",
+    )
+    .unwrap();
     let output = tool(folder, &[]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output).contains("unrequested.decisions.toml"), "{}", text(&output));
+    assert!(
+        text(&output).contains("unrequested.decisions.toml"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -106,12 +152,22 @@ fn what_cannot_be_read_is_said_with_a_way_out() {
     let empty = tempfile::tempdir().unwrap();
     let output = tool(empty.path(), &[]);
     assert_eq!(output.status.code(), Some(12));
-    assert!(text(&output).contains("no source that can be read"), "{}", text(&output));
+    assert!(
+        text(&output).contains("no source that can be read"),
+        "{}",
+        text(&output)
+    );
     for (args, why) in [
         (&["nosuch"][..], "no folder, and no run"),
-        (&["--only", "pasword-hash"][..], "did you mean `password-hash`"),
+        (
+            &["--only", "pasword-hash"][..],
+            "did you mean `password-hash`",
+        ),
         (&["--sample", "nosuch"][..], "nosuch"),
-        (&["--sample", "hardened", "--accept", "--reason", "x"][..], "wants the app's folder"),
+        (
+            &["--sample", "hardened", "--accept", "--reason", "x"][..],
+            "wants the app's folder",
+        ),
     ] {
         let output = tool(empty.path(), args);
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
@@ -119,15 +175,31 @@ fn what_cannot_be_read_is_said_with_a_way_out() {
     }
     fs::write(empty.path().join("app.py"), "def broken(:\n").unwrap();
     let output = tool(empty.path(), &[]);
-    assert!(text(&output).contains("not read: app.py"), "{}", text(&output));
+    assert!(
+        text(&output).contains("not read: app.py"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
 fn a_wish_names_who_asked() {
     let app = app();
-    fs::write(app.path().join("CLAUDE.md"), "# Rules\n- Put a rate limit on every sign-in.\n").unwrap();
+    fs::write(
+        app.path().join("CLAUDE.md"),
+        "# Rules\n- Put a rate limit on every sign-in.\n",
+    )
+    .unwrap();
     let output = tool(app.path(), &["--only", "login-throttling"]);
-    assert!(text(&output).contains("asked by CLAUDE.md"), "{}", text(&output));
+    assert!(
+        text(&output).contains("asked by CLAUDE.md"),
+        "{}",
+        text(&output)
+    );
     let output = tool(app.path(), &["--only", "password-hash"]);
-    assert!(text(&output).contains("asked by nobody"), "{}", text(&output));
+    assert!(
+        text(&output).contains("asked by nobody"),
+        "{}",
+        text(&output)
+    );
 }

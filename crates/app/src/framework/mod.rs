@@ -9,6 +9,7 @@ mod nextjs;
 use std::path::{Path, PathBuf};
 
 use crate::packages::{Package, packages};
+use crate::tree::read_text;
 
 /// How apps of one framework are recognised, installed and started. Mostly data.
 #[derive(Debug)]
@@ -95,8 +96,7 @@ pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
             .iter()
             .map(|line| name_of(line))
             .collect(),
-        Language::Node => std::fs::read_to_string(tree.join("package.json"))
-            .ok()
+        Language::Node => read_text(tree, "package.json")
             .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
             .and_then(|manifest| {
                 let list = manifest.get("dependencies")?.as_object()?;
@@ -113,7 +113,7 @@ pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
 
 /// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`.
 pub(crate) fn requirements(tree: &Path) -> Vec<String> {
-    if let Ok(text) = std::fs::read_to_string(tree.join("requirements.txt")) {
+    if let Some(text) = read_text(tree, "requirements.txt") {
         return text
             .lines()
             .map(|line| line.split(" #").next().unwrap_or_default().trim())
@@ -123,7 +123,7 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
             .map(str::to_owned)
             .collect();
     }
-    let Ok(text) = std::fs::read_to_string(tree.join("pyproject.toml")) else {
+    let Some(text) = read_text(tree, "pyproject.toml") else {
         return Vec::new();
     };
     let Ok(project) = text.parse::<toml::Table>() else {

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use cell::{Level, Spec};
+use cell::Spec;
 
-use super::{InstallError, Installed, claim, command};
+use super::{InstallError, Installed, Whose, Workshop, claim, environment, fetch, run};
+use crate::tree::read_file;
 
 /// What this machine has to install Node packages with.
 #[derive(Debug, Clone)]
@@ -20,7 +20,6 @@ pub struct Node {
     pub home: Option<PathBuf>,
 }
 
-const LONGEST: Duration = Duration::from_secs(600);
 const LOCK: &str = "package-lock.json";
 
 impl Node {
@@ -70,19 +69,17 @@ impl Node {
 pub(super) fn install(
     tree: &Path,
     tools: &Node,
-    level: Level,
-    cache: &Path,
+    workshop: &Workshop,
 ) -> Result<Installed, InstallError> {
-    let read = |name: &str| fs::read(tree.join(name));
-    let manifest = read("package.json")
+    let manifest = read_file(tree, "package.json")
         .map_err(|error| InstallError::Folder(tree.join("package.json"), error))?;
-    let lock = read(LOCK).ok();
+    let lock = read_file(tree, LOCK).ok();
     let mut key = blake3::Hasher::new();
     key.update(format!("node {} {}", tools.version, std::env::consts::ARCH).as_bytes());
     // With a lock file, scripts and names in the manifest change nothing of what is installed.
     key.update(lock.as_deref().unwrap_or(&manifest));
     let key = key.finalize().to_hex();
-    let claim = claim(&cache.join("node"), &key.as_str()[..24])?;
+    let claim = claim(&workshop.cache.join("node"), &key.as_str()[..24])?;
     let folder = claim.folder.clone();
     let modules = folder.join("tree/node_modules");
     let installed = |cached| Installed {
@@ -99,27 +96,47 @@ pub(super) fn install(
     let inside = folder.join("tree");
     let failed = |error| InstallError::Folder(inside.clone(), error);
     fs::create_dir_all(&modules).map_err(failed)?;
-    fs::write(inside.join("package.json"), &manifest).map_err(failed)?;
+    fs::write(inside.join("package.json"), without_scripts(&manifest)).map_err(failed)?;
     let verb = if let Some(lock) = &lock {
         fs::write(inside.join(LOCK), lock).map_err(failed)?;
         "ci"
     } else {
         "install"
     };
-    let fetch = |verb| {
-        let words = ["npm", verb, "--ignore-scripts", "--no-audit", "--no-fund"];
-        command(&words, &inside)
+    // For a dependency from git, npm runs an install of its own in the clone, by the clone's settings: those may name any
+    // program as `git`, which runs in spite of `--ignore-scripts`. The program `false` fetches none.
+    let npm = |verb| {
+        let words = [
+            "npm",
+            verb,
+            "--ignore-scripts",
+            "--git=false",
+            "--no-audit",
+            "--no-fund",
+        ];
+        fetch(&words, &folder, workshop)
     };
-    match fetch(verb) {
+    match npm(verb) {
         // A lock file that npm itself left out of step with its manifest: people then run `npm install`, too.
-        Err(InstallError::Unsatisfiable(words)) if words.contains("EUSAGE") => fetch("install")?,
+        Err(InstallError::Unsatisfiable(words)) if words.contains("EUSAGE") => npm("install")?,
         other => other?,
     }
     if has_scripts(&inside) {
-        rebuild(&folder, tools, level)?;
+        rebuild(&folder, tools, workshop)?;
     }
     claim.complete()?;
     Ok(installed(false))
+}
+
+/// The app's own install scripts belong to its tree, which is not here; `npm rebuild` would run them.
+fn without_scripts(manifest: &[u8]) -> Vec<u8> {
+    let Ok(mut parsed) = serde_json::from_slice::<serde_json::Value>(manifest) else {
+        return manifest.to_vec();
+    };
+    if let Some(fields) = parsed.as_object_mut() {
+        fields.remove("scripts");
+    }
+    parsed.to_string().into_bytes()
 }
 
 /// Whether a package wants to run something at install. npm notes it in the lock file that it keeps itself.
@@ -128,54 +145,13 @@ fn has_scripts(inside: &Path) -> bool {
     fs::read_to_string(kept).is_ok_and(|text| text.contains("\"hasInstallScript\": true"))
 }
 
-fn rebuild(folder: &Path, tools: &Node, level: Level) -> Result<(), InstallError> {
+fn rebuild(folder: &Path, tools: &Node, workshop: &Workshop) -> Result<(), InstallError> {
     let mut spec = Spec::new(folder, ["npm", "rebuild", "--no-audit", "--no-fund"]);
     spec.read = tools.read().collect();
-    spec.limits.memory = 4 << 30;
-    spec.limits.disk = 8 << 30;
     spec.env = environment(folder, &tools.bin);
     // Headers of the system's own node spare a build from source the download of them.
     if Path::new("/usr/include/node/node.h").is_file() {
         spec.env.push(("npm_config_nodedir".into(), "/usr".into()));
     }
-    let cell = cell::spawn(&spec, level)?;
-    let exit = cell.wait(LONGEST);
-    let words = last_words(&cell);
-    cell.end();
-    match exit {
-        Some(exit) if exit.success() => Ok(()),
-        Some(exit) => Err(InstallError::Failed {
-            command: format!("npm rebuild, without a network, {exit}"),
-            words,
-        }),
-        None => Err(InstallError::TimedOut(LONGEST.as_secs(), words)),
-    }
-}
-
-/// The environment of a command of npm's in a cell.
-pub(crate) fn environment(
-    root: &Path,
-    bin: &Path,
-) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    vec![
-        (
-            "PATH".into(),
-            format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()).into(),
-        ),
-        ("HOME".into(), root.join("home").into()),
-        ("LANG".into(), "C.UTF-8".into()),
-        ("CI".into(), "1".into()),
-        ("npm_config_update_notifier".into(), "false".into()),
-    ]
-}
-
-/// The last lines of a cell's output, in one.
-pub(crate) fn last_words(cell: &cell::Cell) -> String {
-    let text = cell.log_tail(4096);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(12)..].join(" / ")
+    run(spec, workshop.level, workshop, Whose::Packages)
 }

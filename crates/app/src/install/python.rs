@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{InstallError, Installed, claim, command};
+use cell::Spec;
+
+use super::{InstallError, Installed, Whose, Workshop, claim, environment, fetch, run};
 use crate::framework::requirements;
 
 /// What this machine has to install Python packages with.
@@ -65,20 +67,27 @@ impl Python {
 pub(super) fn install(
     tree: &Path,
     tools: &Python,
-    cache: &Path,
+    workshop: &Workshop,
 ) -> Result<Installed, InstallError> {
     let lines = requirements(tree);
     if let Some(line) = lines.iter().find(|line| !is_of_an_index(line)) {
-        let why = format!("`{line}` names a place; only what a package index has is installed");
-        return Err(InstallError::Unsatisfiable(why));
+        return Err(InstallError::Elsewhere(format!("`{line}`")));
     }
     // What is not bound to versions may change: the key has the day's order of lines, not their meaning.
-    let key =
-        blake3::hash(format!("python {}\n{}", tools.version, lines.join("\n")).as_bytes()).to_hex();
-    let claim = claim(&cache.join("python"), &key.as_str()[..24])?;
+    let key = blake3::hash(
+        format!(
+            "python, in tree/venv, {}\n{}",
+            tools.version,
+            lines.join("\n")
+        )
+        .as_bytes(),
+    )
+    .to_hex();
+    let claim = claim(&workshop.cache.join("python"), &key.as_str()[..24])?;
     let folder = claim.folder.clone();
+    let target = folder.join("tree/venv");
     let installed = |cached| Installed {
-        bin: folder.join("bin"),
+        bin: target.join("bin"),
         read: std::iter::once(folder.clone())
             .chain(tools.home.clone())
             .collect(),
@@ -88,40 +97,35 @@ pub(super) fn install(
     if claim.is_complete() {
         return Ok(installed(true));
     }
-    let target = folder.to_string_lossy().into_owned();
-    let python = tools.program.to_string_lossy().into_owned();
-    let wanted = folder.with_extension("txt");
-    fs::write(&wanted, lines.join("\n") + "\n")
+    let wanted = folder.join("tree/requirements.txt");
+    fs::create_dir_all(folder.join("tree"))
+        .and_then(|()| fs::write(&wanted, lines.join("\n") + "\n"))
         .map_err(|error| InstallError::Folder(wanted.clone(), error))?;
-    let wanted = wanted.to_string_lossy().into_owned();
+    let python = tools.program.to_string_lossy();
     if let Some(uv) = &tools.uv {
-        let uv = uv.to_string_lossy().into_owned();
-        command(
-            &[&uv, "venv", "--quiet", "--python", &python, &target],
-            cache,
-        )?;
-        let inside = format!("{target}/bin/python");
-        // Copies: a file linked into uv's cache could be changed by the app for everybody.
-        let arguments = [
+        let uv = uv.to_string_lossy();
+        let words = [&uv, "venv", "--quiet", "--python", &python, "venv"];
+        fetch(&words, &folder, workshop)?;
+        let words = [
             &uv,
             "pip",
             "install",
             "--quiet",
             "--python",
-            &inside,
+            "venv/bin/python",
+            // Copies: a file linked into uv's cache could be changed by the app for everybody.
             "--link-mode",
             "copy",
             "--no-build",
-            "--compile-bytecode",
             "-r",
-            &wanted,
+            "requirements.txt",
         ];
-        command(&arguments, cache)?;
+        fetch(&words, &folder, workshop)?;
+        compile(&folder, tools, workshop)?;
     } else {
-        command(&[&python, "-m", "venv", &target], cache)?;
-        let pip = format!("{target}/bin/pip");
-        let arguments = [
-            &pip,
+        fetch(&[&python, "-m", "venv", "venv"], &folder, workshop)?;
+        let words = [
+            "venv/bin/pip",
             "install",
             "--quiet",
             "--disable-pip-version-check",
@@ -129,9 +133,9 @@ pub(super) fn install(
             "--only-binary",
             ":all:",
             "-r",
-            &wanted,
+            "requirements.txt",
         ];
-        command(&arguments, cache)?;
+        fetch(&words, &folder, workshop)?;
     }
     claim.complete()?;
     Ok(installed(false))
@@ -141,6 +145,29 @@ pub(super) fn install(
 /// runs it, whatever it is told of wheels; and it puts our environment's values where `$` names them.
 fn is_of_an_index(line: &str) -> bool {
     line.starts_with(|c: char| c.is_ascii_alphanumeric()) && !line.contains(['/', '\\', '@', '$'])
+}
+
+/// uv could do it, outside a box: with the environment's own interpreter, which runs every `.pth` file of a package.
+fn compile(folder: &Path, tools: &Python, workshop: &Workshop) -> Result<(), InstallError> {
+    let words = [
+        "venv/bin/python",
+        "-I",
+        "-S",
+        "-m",
+        "compileall",
+        "-q",
+        "-j",
+        "0",
+        "venv/lib",
+    ];
+    let mut spec = Spec::new(folder, words);
+    spec.read = tools.home.clone().into_iter().collect();
+    spec.env = environment(folder, &folder.join("tree/venv/bin"));
+    match run(spec, workshop.level, workshop, Whose::Packages) {
+        // It fails when one file is not Python of this version; the others are compiled.
+        Err(InstallError::Failed { .. }) => Ok(()),
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use cell::{Level, Spec};
+use cell::Spec;
 
-use super::{InstallError, Installed, claim, command, environment, last_words};
-use crate::tree::source_files;
+use super::{InstallError, Installed, Whose, Workshop, claim, environment, fetch, run};
+use crate::tree::{is_own_folder, source_files};
 
 /// What this machine has to build Rust with.
 #[derive(Debug, Clone)]
@@ -19,10 +18,6 @@ pub struct Rust {
     pub home: PathBuf,
 }
 
-const LONGEST: Duration = Duration::from_secs(900);
-/// A release build of an app's crates.
-const MEMORY: u64 = 4 << 30;
-const DISK: u64 = 8 << 30;
 /// What each source file of the app is while its crates are compiled: a program, library or build script of nothing.
 const NOTHING: &str = "fn main() {}\n";
 
@@ -50,8 +45,7 @@ impl Rust {
 pub(super) fn install(
     tree: &Path,
     tools: &Rust,
-    level: Level,
-    cache: &Path,
+    workshop: &Workshop,
 ) -> Result<Installed, InstallError> {
     let lock = tree.join("Cargo.lock");
     if !lock.is_file() {
@@ -59,7 +53,7 @@ pub(super) fn install(
             "there is no Cargo.lock".to_owned(),
         ));
     }
-    let sources = source_files(tree);
+    let sources = source_files(tree).map_err(|error| InstallError::Build(error.to_string()))?;
     let manifests = sources.iter().filter(|path| path.ends_with("Cargo.toml"));
     let mut key = blake3::Hasher::new();
     key.update(format!("rust {}\n", tools.version).as_bytes());
@@ -70,7 +64,7 @@ pub(super) fn install(
         key.update(&bytes);
     }
     let key = key.finalize().to_hex();
-    let claim = claim(&cache.join("rust"), &key.as_str()[..24])?;
+    let claim = claim(&workshop.cache.join("rust"), &key.as_str()[..24])?;
     let folder = claim.folder.clone();
     let installed = |cached| Installed {
         bin: tools.home.join("bin"),
@@ -99,30 +93,21 @@ pub(super) fn install(
         }
     }
     let vendor = folder.join("vendor").display().to_string();
-    command(
+    fetch(
         &["cargo", "vendor", "--quiet", "--locked", &vendor],
-        &inside,
+        &folder,
+        workshop,
     )?;
-    compile(&folder, tools, level)?;
+    compile(&folder, tools, workshop)?;
     claim.complete()?;
     Ok(installed(false))
 }
 
-fn compile(folder: &Path, tools: &Rust, level: Level) -> Result<(), InstallError> {
+fn compile(folder: &Path, tools: &Rust, workshop: &Workshop) -> Result<(), InstallError> {
     let mut spec = Spec::new(folder, words(folder));
     spec.read = vec![tools.home.clone(), folder.join("vendor")];
-    spec.limits.memory = MEMORY;
-    spec.limits.disk = DISK;
     spec.env = environment(folder, &tools.home.join("bin"));
-    let cell = cell::spawn(&spec, level)?;
-    let exit = cell.wait(LONGEST);
-    let words = last_words(&cell);
-    cell.end();
-    match exit {
-        Some(exit) if exit.success() => Ok(()),
-        Some(exit) => Err(InstallError::Build(format!("its crates, {exit}: {words}"))),
-        None => Err(InstallError::TimedOut(LONGEST.as_secs(), words)),
-    }
+    run(spec, workshop.level, workshop, Whose::Packages)
 }
 
 /// The build, with the crates from the vendor folder of a template.
@@ -148,6 +133,13 @@ fn words(template: &Path) -> Vec<String> {
 pub(crate) fn prepare(installed: &Installed, copy: &Path) -> Result<Vec<String>, InstallError> {
     let template = installed.read.first().cloned().unwrap_or_default();
     let failed = |error| InstallError::Folder(copy.to_path_buf(), error);
+    // A build script may have put a link to somebody's home in its place, for us to copy.
+    if !is_own_folder(&template, "tree/target") {
+        return Err(InstallError::Failed {
+            command: "cargo build of the crates".to_owned(),
+            words: "it left no folder `target`".to_owned(),
+        });
+    }
     fs::create_dir_all(copy.join("target")).map_err(failed)?;
     let status = Command::new("cp")
         .arg("-a")

@@ -2,12 +2,12 @@
 //! much space is gone that the command may be the cause.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// More files than any build leaves, and few enough that no file system runs out of them.
 const MOST_FILES: u64 = 400_000;
-const WRITABLE: [&str; 4] = ["tree", "state", "tmp", "home"];
 
 pub(super) struct Disk {
     root: PathBuf,
@@ -35,12 +35,8 @@ impl Disk {
         {
             return false;
         }
-        let (used, count) = WRITABLE
-            .iter()
-            .map(|name| measure(&self.root.join(name)))
-            .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         self.free = Some((now, files_now));
-        used > self.limit || count > MOST_FILES
+        measure(&self.root).is_none_or(|(used, count)| used > self.limit || count > MOST_FILES)
     }
 }
 
@@ -49,12 +45,19 @@ fn free(root: &Path) -> Option<(u64, u64)> {
     Some((of.f_bavail.saturating_mul(of.f_frsize), of.f_ffree))
 }
 
-/// Bytes on disk and files below a folder; links are not followed.
-fn measure(folder: &Path) -> (u64, u64) {
+/// Bytes on disk and files below a folder; links are not followed. `None` when something is hidden from us, too deep to be
+/// named or without permission.
+fn measure(folder: &Path) -> Option<(u64, u64)> {
     let (mut bytes, mut files) = (0, 0);
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            // It went while we looked.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(_) => return None,
+        };
+        for entry in entries.flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             files += 1;
             bytes += meta.blocks() * 512;
@@ -63,5 +66,5 @@ fn measure(folder: &Path) -> (u64, u64) {
             }
         }
     }
-    (bytes, files)
+    Some((bytes, files))
 }

@@ -13,8 +13,10 @@ mod output;
 mod processes;
 mod start;
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -22,7 +24,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::message::{self, Reply, Request, Setup, Status};
-use crate::{Exit, Killed, Level, Limits, launch, sockets};
+use crate::{Exit, Killed, Level, Limits, group, launch, sockets};
 use disk::Disk;
 use output::Output;
 pub(crate) use processes::end_marked;
@@ -60,6 +62,9 @@ fn run() -> io::Result<()> {
     let setup = Setup::decode(&body)?;
     let answer = |reply: &Reply| message::send(&control, &reply.encode(), None);
 
+    // The box does not show it.
+    let memory = setup.out_of_memory.as_ref();
+    let memory = memory.and_then(|path| File::open(path).ok());
     let details = match prepare(&setup) {
         Ok(details) => details,
         Err(why) => return answer(&Reply::NoBox(why)),
@@ -74,6 +79,7 @@ fn run() -> io::Result<()> {
         main_ended: watch_end(main),
         control,
         output,
+        memory,
         main,
         level: setup.level,
         disk: Disk::new(&setup.spec.root, setup.spec.limits.disk),
@@ -118,6 +124,8 @@ fn prepare(setup: &Setup) -> Result<Vec<String>, String> {
 struct Holder {
     control: UnixStream,
     output: Output,
+    /// Counts how often the kernel found no memory for the command.
+    memory: Option<File>,
     main: Pid,
     /// Becomes readable when the command ends, where the system has such a thing.
     main_ended: Option<OwnedFd>,
@@ -181,6 +189,9 @@ impl Holder {
             if pid == self.main {
                 self.main_ended = None;
                 self.output.drain();
+                if self.memory_ran_out() {
+                    self.killed.get_or_insert(Killed::Memory);
+                }
                 self.exit = Some(Exit {
                     code: status.exit_status(),
                     signal: status.terminating_signal(),
@@ -196,11 +207,14 @@ impl Holder {
         };
         let excess = if used.processes > self.limits.processes {
             Killed::Processes
-        } else if used.memory > self.limits.memory
-            && processes::shared_memory_counted_once(self.level)
-                .is_none_or(|memory| memory > self.limits.memory)
+        } else if self.memory_ran_out()
+            || used.memory > self.limits.memory
+                && processes::shared_memory_counted_once(self.level)
+                    .is_none_or(|memory| memory > self.limits.memory)
         {
             Killed::Memory
+        } else if used.cpu > self.limits.cpu {
+            Killed::Cpu
         } else if self.disk.is_exceeded() {
             Killed::Disk
         } else {
@@ -213,6 +227,13 @@ impl Holder {
         }
         self.kill_all();
         self.reap();
+    }
+
+    fn memory_ran_out(&self) -> bool {
+        let mut text = [0; 512];
+        let read = self.memory.as_ref().map(|file| file.read_at(&mut text, 0));
+        let read = read.and_then(Result::ok).unwrap_or(0);
+        group::kills(&String::from_utf8_lossy(&text[..read])) > 0
     }
 
     /// False when the tool is gone or wants the end.

@@ -9,12 +9,10 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit};
 
+use crate::group::THREADS_PER_PROCESS;
 use crate::launch::shown_user_arguments;
 use crate::message::Setup;
 use crate::{Level, Limits, Spec};
-
-/// Threads count as processes here, and a process has several.
-const THREADS_PER_PROCESS: u64 = 8;
 
 pub(crate) fn command(setup: &Setup, output: OwnedFd) -> Result<Pid, String> {
     let spec = &setup.spec;

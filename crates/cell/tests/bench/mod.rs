@@ -102,6 +102,31 @@ pub(crate) fn boxed() -> bool {
     probe.level == Level::Boxed
 }
 
+pub(crate) fn not_run(why: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {why}");
+}
+
+/// The control groups made for a cell, of a process in it that sleeps for `mark`.
+pub(crate) fn groups_of(mark: &str) -> Vec<PathBuf> {
+    let found = std::cell::RefCell::new(Vec::new());
+    living(|process| {
+        let line = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+        if line.starts_with(&format!("sleep\0{mark}\0")) {
+            let groups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+            for group in groups.lines().filter(|line| line.contains("unrequested-")) {
+                let mut fields = group.splitn(3, ':').skip(1);
+                let (controllers, path) = (fields.next().unwrap(), fields.next().unwrap());
+                let mount = ["/sys/fs/cgroup", controllers].join("/");
+                found
+                    .borrow_mut()
+                    .push(PathBuf::from(mount.trim_end_matches('/').to_owned() + path));
+            }
+        }
+        false
+    });
+    found.into_inner()
+}
+
 /// Waits for something to come true, and panics when it does not.
 pub(crate) fn until<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);

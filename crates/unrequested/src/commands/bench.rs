@@ -288,12 +288,7 @@ impl Bencher<'_> {
             Ok(plan) => plan,
             Err(error) if error.is_missing() => return Err(error.into()),
             Err(error) => {
-                let fault = if error.is_the_apps() {
-                    Fault::App
-                } else {
-                    Fault::Harness
-                };
-                return self.failed(&new, &name, fault, error.to_string());
+                return self.failed(&new, &name, error.fault(), error.to_string());
             }
         };
         let stand = Stand::new(plan, exploit::contract());
@@ -317,8 +312,10 @@ impl Bencher<'_> {
             step: Step::Boot,
             why,
         };
-        self.progress
-            .line(&format!("  {name}  not attacked: {}", cause.why));
+        self.progress.line(&format!(
+            "  {name}  not attacked: {}",
+            report::clean(&cause.why)
+        ));
         self.context.ledger.fail_unit(unit, &cause, "")?;
         Ok(())
     }

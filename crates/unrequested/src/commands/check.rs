@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use agent::recorded;
 use exploit::{Endpoint, Given, Host, Seed, Target};
+use model::decision::Told;
 use model::run::Run;
-use model::{Binding, Word};
+use model::{Binding, Cause, Step, Word};
 use report::Paint;
 
 use super::decisions::sample_told;
@@ -72,34 +73,35 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 ),
             };
             progress.live("  installing its packages");
-            let mut plan = context.ready(&tree, framework, &seed)?;
-            if let Some(route) = binding.route(model::Capability::Health) {
-                plan.health.clone_from(&route.path);
-            }
-            plan.ready_within = std::time::Duration::from_secs(check.ready_within);
-            let stand = Stand::new(plan, binding);
-            progress.line(&format!(
-                " A copy is booted in its production profile; box: {}.",
-                stand.level()
-            ));
             let new = unit(&agent, framework.id, Some(&tree));
-            let attackers = Attackers {
-                entries: &entries,
-                seed,
-                name: "check",
-            };
-            for _ in 0..2 {
-                let id = context.ledger.begin_unit(&row.id, &new)?;
-                context.ledger.put_reading(id, &told)?;
-                let outcome = boot_and_attack(&context, id, &stand, &attackers, &progress)?;
-                if !worth_another(&outcome) {
-                    break;
-                }
-                if let Outcome::NotBooted(cause) = outcome {
+            match context.ready(&tree, framework, &seed) {
+                Ok(mut plan) => {
+                    if let Some(route) = binding.route(model::Capability::Health) {
+                        plan.health.clone_from(&route.path);
+                    }
+                    plan.ready_within = std::time::Duration::from_secs(check.ready_within);
+                    let stand = Stand::new(plan, binding);
                     progress.line(&format!(
-                        " booting failed ({}); trying once more",
-                        report::clean(&cause.why)
+                        " A copy is booted in its production profile; box: {}.",
+                        stand.level()
                     ));
+                    let attackers = Attackers {
+                        entries: &entries,
+                        seed,
+                        name: "check",
+                    };
+                    attack_copies(&context, &row, (&new, &told), &stand, &attackers, &progress)?;
+                }
+                Err(error) if error.is_missing() => return Err(error.into()),
+                Err(error) => {
+                    let cause = Cause {
+                        fault: error.fault(),
+                        step: Step::Boot,
+                        why: error.to_string(),
+                    };
+                    let id = context.ledger.begin_unit(&row.id, &new)?;
+                    context.ledger.put_reading(id, &told)?;
+                    context.ledger.fail_unit(id, &cause, "")?;
                 }
             }
         }
@@ -125,7 +127,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             let mut new = unit("none", "unknown", None);
             new.session.clone_from(&shown);
             let id = context.ledger.begin_unit(&row.id, &new)?;
-            context.ledger.booted(id, "none", "unknown", 0)?;
+            context.ledger.booted(id, ("none", ""), "unknown", 0)?;
             let attackers = Attackers {
                 entries: &entries,
                 seed,
@@ -152,6 +154,32 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
         Format::Terminal => report::check::render(&run, &lines(&run, &row, Some(exit)), paint),
     })?;
     Ok(exit)
+}
+
+/// Boots and attacks; a boot that failed for a cause that is not the app's is tried once more.
+fn attack_copies(
+    context: &Context,
+    row: &RunRow,
+    (new, told): (&NewUnit, &Told),
+    stand: &Stand,
+    attackers: &Attackers<'_>,
+    progress: &Progress,
+) -> Result<(), Fatal> {
+    for _ in 0..2 {
+        let id = context.ledger.begin_unit(&row.id, new)?;
+        context.ledger.put_reading(id, told)?;
+        let outcome = boot_and_attack(context, id, stand, attackers, progress)?;
+        if !worth_another(&outcome) {
+            break;
+        }
+        if let Outcome::NotBooted(cause) = outcome {
+            progress.line(&format!(
+                " booting failed ({}); trying once more",
+                report::clean(&cause.why)
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn exit(run: &Run, check: &Check) -> Exit {
@@ -353,10 +381,10 @@ fn running(check: &Check, at: Endpoint) -> Target {
 /// `unrequested.toml` in the tree, else the contract.
 fn binding(tree: &Path) -> Result<Binding, Fatal> {
     let path = tree.join("unrequested.toml");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => exploit::parse_binding(&text)
+    match app::read_text(tree, "unrequested.toml") {
+        Some(text) => exploit::parse_binding(&text)
             .map_err(|error| Fatal::usage(format!("{}: {error}", path.display()))),
-        Err(_) => Ok(exploit::contract()),
+        None => Ok(exploit::contract()),
     }
 }
 

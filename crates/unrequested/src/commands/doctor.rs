@@ -44,6 +44,7 @@ pub(super) fn run(cli: &Cli) -> Result<Exit, Fatal> {
     if let Some(why) = &probe.why_not {
         let _ = writeln!(out, "         {why}");
     }
+    let _ = writeln!(out, "limits   {}", probe.limits);
     for detail in &probe.details {
         let _ = writeln!(out, "         {detail}");
     }

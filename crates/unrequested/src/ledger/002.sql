@@ -3,3 +3,4 @@ CREATE TABLE reading (
   unit INTEGER PRIMARY KEY REFERENCES unit(id),
   told TEXT NOT NULL                    -- JSON of model::decision::Told
 );
+ALTER TABLE unit ADD COLUMN limits TEXT;    -- who kept the app to them

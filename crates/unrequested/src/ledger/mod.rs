@@ -84,6 +84,7 @@ pub(crate) struct UnitRow {
     pub(crate) attempt: u32,
     pub(crate) state: String,
     pub(crate) level: Option<String>,
+    pub(crate) limits: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) boot_ms: Option<u64>,
     pub(crate) requests: Option<u64>,
@@ -270,14 +271,14 @@ impl Ledger {
     pub(crate) fn booted(
         &self,
         unit: i64,
-        level: &str,
+        (level, limits): (&str, &str),
         profile: &str,
         boot_ms: u64,
     ) -> Result<(), LedgerError> {
         self.with(|connection| {
             connection.execute(
-                "UPDATE unit SET level = ?, profile = ?, boot_ms = ? WHERE id = ?",
-                params![level, profile, boot_ms, unit],
+                "UPDATE unit SET level = ?, limits = ?, profile = ?, boot_ms = ? WHERE id = ?",
+                params![level, limits, profile, boot_ms, unit],
             )
         })?;
         Ok(())
@@ -310,7 +311,7 @@ impl Ledger {
         let rows = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT id, key, session, agent, framework, arm, replicate, step, attempt, state, tree, level, profile,
-                        boot_ms, requests, wall_ms, app_cpu_ms, cause, log FROM unit WHERE run = ? ORDER BY id",
+                        boot_ms, requests, wall_ms, app_cpu_ms, cause, log, limits FROM unit WHERE run = ? ORDER BY id",
             )?;
             let rows: rusqlite::Result<Vec<_>> = statement
                 .query_map([run], |row| {
@@ -330,6 +331,7 @@ impl Ledger {
                         attempt: row.get(8)?,
                         state: row.get(9)?,
                         level: row.get(11)?,
+                        limits: row.get(19)?,
                         profile: row.get(12)?,
                         boot_ms: row.get(13)?,
                         requests: row.get(14)?,
