@@ -55,6 +55,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
             || name == ".venv"
             || name == "node_modules"
             || name == "target"
+            // Controls that nobody has measured yet are no part of the tool.
+            || name == "waiting"
             || path.extension().is_some_and(|end| end == "pyc")
         {
             continue;
