@@ -649,7 +649,7 @@ mod tests {
     fn a_list_says_what_from_where_by_whom_and_is_safe_to_print() {
         let text = list(&told(), Paint(false));
         let expected = " DECIDED (1)
-   password-hash         bcrypt, cost 4\\x1b[31m                       in force
+   password-hash         bcrypt, cost 4\\x1b[31m                        in force
                          library bcrypt 5.0.0   a|<b>.py:3   since 1-auth
                          asked by nobody, reviewed by nobody
                          cost 4, OWASP's floor is 10

@@ -58,7 +58,8 @@ pub(crate) fn text(rows: &[Row]) -> Result<String, Fatal> {
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
-/// Puts new rows in the place of old ones, and drops those whose control is gone.
+/// Puts new rows in the place of old ones, and drops those whose control is gone; rows of frameworks that were not looked
+/// at stay.
 pub(crate) fn merge(old: Vec<Row>, new: &[Row], controls: &[Control]) -> Vec<Row> {
     let same = |a: &Row, b: &Row| {
         (&a.framework, &a.control, &a.exploit) == (&b.framework, &b.control, &b.exploit)
@@ -66,7 +67,10 @@ pub(crate) fn merge(old: Vec<Row>, new: &[Row], controls: &[Control]) -> Vec<Row
     let mut all: Vec<Row> = old
         .into_iter()
         .filter(|row| !new.iter().any(|other| same(row, other)))
-        .filter(|row| find(controls, row).is_some())
+        .filter(|row| {
+            let looked_at = controls.iter().any(|one| one.framework == row.framework);
+            !looked_at || find(controls, row).is_some()
+        })
         .collect();
     all.extend(new.iter().cloned());
     all.sort_by_cached_key(|row| {
@@ -96,4 +100,38 @@ pub(crate) fn today<'a>(
             && row.key == key
             && row.expected == control.expected(entry.id)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_one_framework_drops_nothing_of_the_others() {
+        let controls = vec![Control::base("fastapi")];
+        let row = |framework: &str, control: &str| Row {
+            framework: framework.to_owned(),
+            control: control.to_owned(),
+            kind: model::calibration::Kind::NearMiss,
+            exploit: exploit::all()[0].id.to_owned(),
+            expected: model::calibration::Expected::Resisted,
+            verdict: model::Word::Resisted,
+            noted: false,
+            why: String::new(),
+            key: String::new(),
+            date: String::new(),
+            ms: 0,
+            packed: false,
+        };
+        let old = vec![
+            row("fastapi", "hardened"),
+            row("fastapi", "gone"),
+            row("nextjs", "any"),
+        ];
+        let kept: Vec<String> = merge(old, &[], &controls)
+            .into_iter()
+            .map(|row| format!("{} {}", row.framework, row.control))
+            .collect();
+        assert_eq!(kept, ["fastapi hardened", "nextjs any"]);
+    }
 }
