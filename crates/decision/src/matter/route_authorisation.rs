@@ -147,6 +147,25 @@ fn needs(route: &Route, purpose: Purpose) -> bool {
     }
 }
 
+/// What a function does itself, without those that it calls.
+#[derive(Debug, Clone, Copy, Default)]
+struct Own {
+    refuses: bool,
+    asks: bool,
+    compares: bool,
+}
+
+fn own(index: &Index, function: At, known: &mut HashMap<At, Own>) -> Own {
+    *known.entry(function).or_insert_with(|| {
+        let nodes = index.own_nodes(function);
+        Own {
+            refuses: nodes.iter().any(|at| refusal(index, *at)),
+            asks: nodes.iter().any(|at| token(index, *at)),
+            compares: nodes.iter().any(|at| compares_role(index, *at)),
+        }
+    })
+}
+
 /// The function that guards a route and whose it is, and the one that compares a role.
 #[allow(
     clippy::type_complexity,
@@ -155,7 +174,7 @@ fn needs(route: &Route, purpose: Purpose) -> bool {
 fn look(
     index: &Index,
     route: &Route,
-    known: &mut HashMap<At, bool>,
+    known: &mut HashMap<At, Own>,
 ) -> (Option<(At, Option<Origin>)>, Option<At>) {
     let project = &index.project;
     let mut guard = None;
@@ -185,37 +204,39 @@ fn look(
                 guard = Some((*function, Some(index.origin(lang, &call.name))));
             }
         }
-        let refuses = nodes.iter().any(|at| refusal(index, *at));
-        let asks = *known.entry(*function).or_insert_with(|| {
-            index
-                .nodes_of(&index.reach(*function))
-                .iter()
-                .any(|at| token(index, *at))
-        });
-        if guard.is_none() && refuses && asks {
-            guard = Some((*function, None));
+        let here = own(index, *function, known);
+        if guard.is_none() && here.refuses {
+            let asks = index
+                .reach(*function)
+                .into_iter()
+                .any(|one| own(index, one, known).asks);
+            if asks {
+                guard = Some((*function, None));
+            }
         }
-        if role.is_none() && nodes.iter().any(|at| compares_role(index, *at)) {
+        if role.is_none() && here.compares {
             role = Some(*function);
         }
     }
     // `if (!signedIn(request)) return refuse(…)`: the refusal stands in the handler, the look at the token elsewhere.
     if guard.is_none() {
         let nodes = index.nodes_of(&[route.handler]);
-        let asks = code.iter().copied().find(|function| {
-            *function != route.handler
-                && index
-                    .nodes_of(&[*function])
-                    .iter()
-                    .any(|at| token(index, *at))
-        });
-        let refuses = nodes.iter().any(|at| refusal(index, *at))
+        let asks = code
+            .iter()
+            .copied()
+            .find(|function| *function != route.handler && own(index, *function, known).asks);
+        let refuses = own(index, route.handler, known).refuses
             || nodes.iter().filter_map(|at| index.call(*at)).any(|call| {
                 let Kind::Call { callee, .. } = project.kind(call.at) else {
                     return false;
                 };
-                matches!(project.resolve(call.at.with(callee)), Thing::Inside(helper)
-                    if index.nodes_of(&index.reach(helper)).iter().any(|at| refusal(index, *at)))
+                let Thing::Inside(helper) = project.resolve(call.at.with(callee)) else {
+                    return false;
+                };
+                let reached = index.reach(helper);
+                reached
+                    .into_iter()
+                    .any(|one| own(index, one, known).refuses)
             });
         if let (true, Some(at)) = (refuses, asks) {
             guard = Some((at, None));
