@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::tree::read_text;
+
 pub(crate) struct Package {
     folder: PathBuf,
     manifest: toml::Table,
@@ -46,7 +48,7 @@ pub(crate) fn packages(tree: &Path) -> Vec<Package> {
 }
 
 fn manifest(folder: &Path) -> Option<toml::Table> {
-    let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let text = read_text(folder, "Cargo.toml")?;
     text.parse().ok()
 }
 

@@ -146,7 +146,15 @@ fn has_scripts(inside: &Path) -> bool {
 }
 
 fn rebuild(folder: &Path, tools: &Node, workshop: &Workshop) -> Result<(), InstallError> {
-    let mut spec = Spec::new(folder, ["npm", "rebuild", "--no-audit", "--no-fund"]);
+    // In the foreground: npm keeps all that a script in the background says in memory.
+    let words = [
+        "npm",
+        "rebuild",
+        "--no-audit",
+        "--no-fund",
+        "--foreground-scripts",
+    ];
+    let mut spec = Spec::new(folder, words);
     spec.read = tools.read().collect();
     spec.env = environment(folder, &tools.bin);
     // Headers of the system's own node spare a build from source the download of them.

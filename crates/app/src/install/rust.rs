@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use cell::Spec;
 
 use super::{InstallError, Installed, Whose, Workshop, claim, environment, fetch, run};
-use crate::tree::{is_own_folder, source_files};
+use crate::tree::{is_own_folder, read_file, source_files};
 
 /// What this machine has to build Rust with.
 #[derive(Debug, Clone)]
@@ -59,7 +59,8 @@ pub(super) fn install(
     key.update(format!("rust {}\n", tools.version).as_bytes());
     for path in manifests.chain([&lock]) {
         let name = path.strip_prefix(tree).unwrap_or(path);
-        let bytes = fs::read(path).map_err(|error| InstallError::Folder(path.clone(), error))?;
+        let bytes = read_file(tree, &name.to_string_lossy())
+            .map_err(|error| InstallError::Folder(path.clone(), error))?;
         key.update(format!("{} {}\n", name.display(), bytes.len()).as_bytes());
         key.update(&bytes);
     }
