@@ -18,7 +18,7 @@ use crate::{Exit, Killed, Level, Network, launch, sockets};
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 
 /// How long a holder may take to answer, and to go.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 
 /// One command and all that it started. Dropping it ends all of it.

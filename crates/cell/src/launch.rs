@@ -213,7 +213,11 @@ fn before(shell: &Path, open: &[u32], groups: &[PathBuf], close: bool) -> Vec<Os
             "( {}shift {}; exec \"$@\" ); code=$?; {}exit $code",
             each("echo 0 > \"${#}/cgroup.procs\" || exit 125; "),
             groups.len(),
-            each("rmdir \"${#}\" 2>/dev/null; ")
+            // What was killed may take its time to go, on a busy disk.
+            each(
+                "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do \
+                 rmdir \"${#}\" 2>/dev/null && break; [ -d \"${#}\" ] && sleep 0.$n || break; done; "
+            )
         );
     }
     let mut words = vec![shell.into(), "-c".into(), script.into(), "sh".into()];

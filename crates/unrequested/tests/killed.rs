@@ -12,6 +12,15 @@ use std::time::{Duration, Instant};
 
 const ONLY: &str = "note-read-other-user,sql-injection-search,search-other-user";
 
+/// Nothing to build: that is the other kind of run.
+const STUDY: &str = r#"
+version = 1
+agents = ["recorded:literal", "recorded:hardened"]
+frameworks = ["fastapi"]
+arms = ["silent"]
+replicates = 1
+"#;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     /// In a box where one can be had.
@@ -233,9 +242,13 @@ fn nothing_is_left(dir: &Path, groups: &[PathBuf]) {
 
 fn a_bench_that_is_killed(level: Level, name: &str, usual: u64) {
     let dir = folder(name);
+    let study = dir.join("study.toml");
+    fs::write(&study, STUDY).unwrap();
     let bench = || {
         let mut command = tool(&dir, level)?;
-        command.args(["--quiet", "bench", "--only", ONLY]);
+        command
+            .args(["--quiet", "bench", "--only", ONLY])
+            .arg(&study);
         Some(command)
     };
     if bench().is_none() {
