@@ -192,6 +192,20 @@ fn every_exploit_has_a_page_with_its_ids() {
 }
 
 #[test]
+fn an_id_of_an_exploit_and_of_a_decision_explains_both() {
+    let folder = Folder::new("both");
+    let output = tool(&folder)
+        .args(["explain", "webhook-replay"])
+        .output()
+        .unwrap();
+    ends(
+        &output,
+        0,
+        &["What it does", "What is read", "Whether it is in force"],
+    );
+}
+
+#[test]
 fn what_is_no_app_is_said_with_a_way_on() {
     let folder = Folder::new("no-app");
     fs::create_dir_all(folder.0.join("empty")).unwrap();

@@ -1,18 +1,34 @@
-//! `explain`: an exploit's page, or a decision's.
+//! `explain`: an exploit's page, or a decision's; both, where an exploit and the decision that it tests share an id.
 
 use std::fmt::Write as _;
 
 use report::Paint;
 
-use super::{print, unknown_exploit};
+use super::{nearest, print};
 use crate::exit::{Exit, Fatal};
 use crate::view;
 
 pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
-    if let Some(entry) = decision::find(id) {
-        return matter(entry, paint);
+    let pages = [
+        exploit::find(id)
+            .map(|entry| attack(entry, paint))
+            .transpose()?,
+        decision::find(id).map(|entry| matter(entry, paint)),
+    ];
+    let pages: Vec<String> = pages.into_iter().flatten().collect();
+    if pages.is_empty() {
+        let (exploits, decisions) = (exploit::all(), decision::all());
+        let ids = exploits.iter().map(|entry| entry.id);
+        let near = nearest(id, ids.chain(decisions.iter().map(|entry| entry.id)));
+        return Err(Fatal::usage(format!(
+            "there is no exploit and no decision `{id}`; did you mean `{near}`? `unrequested list` names all"
+        )));
     }
-    let entry = exploit::find(id).ok_or_else(|| unknown_exploit(id))?;
+    print(&pages.join("\n"))?;
+    Ok(Exit::Done)
+}
+
+fn attack(entry: &exploit::Entry, paint: Paint) -> Result<String, Fatal> {
     let tier = view::tiers()?
         .get(entry.id)
         .copied()
@@ -43,8 +59,7 @@ pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
         cwe.join(", "),
         entry.exploit.asvs.join(", ")
     );
-    print(&out)?;
-    Ok(Exit::Done)
+    Ok(out)
 }
 
 fn page(out: &mut String, text: &str, paint: Paint) {
@@ -56,7 +71,7 @@ fn page(out: &mut String, text: &str, paint: Paint) {
     }
 }
 
-fn matter(entry: &decision::Entry, paint: Paint) -> Result<Exit, Fatal> {
+fn matter(entry: &decision::Entry, paint: Paint) -> String {
     let mut out = format!(
         "{}  (decision: {})\n\n",
         paint.head(entry.id),
@@ -74,6 +89,5 @@ fn matter(entry: &decision::Entry, paint: Paint) -> Result<Exit, Fatal> {
             format!("is tested by {}.", tests.join(", "))
         }
     );
-    print(&out)?;
-    Ok(Exit::Done)
+    out
 }
