@@ -46,6 +46,11 @@ killed:
 boots *flags:
     cargo run --release -p app --example boots -- {{flags}}
 
+# Mutants of these files that no test notices, compared with docs/mutants.txt (needs cargo-mutants; about a minute for one
+# of model, an hour for one of exploit): just mutants crates/model/src/verdict.rs
+mutants *files:
+    .ci/mutants {{files}}
+
 # Requests, wall time, and wall time over the app's own processor time, of the newest run.
 cost:
     cargo run --release -- report --cost
