@@ -1,9 +1,12 @@
 //! What decisions ask of a project again and again: its calls, what code reaches which, what is never used.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
+use foldhash::{HashMap, HashSet};
 use model::decision::Unread;
 
+use crate::mentions::Mentions;
 use crate::project::{At, Project, Thing};
 use crate::routes::{self, Route};
 use crate::tree::{Id, Kids, Kind, Lang, NONE};
@@ -71,6 +74,7 @@ pub(crate) struct Index {
     live: HashSet<At>,
     /// Files that running code imports.
     live_files: BTreeSet<u32>,
+    pub(crate) mentions: OnceLock<Mentions>,
 }
 
 impl Index {
@@ -79,17 +83,18 @@ impl Index {
             project,
             calls: Vec::new(),
             routes: Vec::new(),
-            by_name: HashMap::new(),
-            by_method: HashMap::new(),
-            by_place: HashMap::new(),
-            by_owner: HashMap::new(),
-            by_callee: HashMap::new(),
-            own_nodes: HashMap::new(),
-            started: HashSet::new(),
-            imported: HashSet::new(),
-            edges: HashMap::new(),
-            live: HashSet::new(),
+            by_name: HashMap::default(),
+            by_method: HashMap::default(),
+            by_place: HashMap::default(),
+            by_owner: HashMap::default(),
+            by_callee: HashMap::default(),
+            own_nodes: HashMap::default(),
+            started: HashSet::default(),
+            imported: HashSet::default(),
+            edges: HashMap::default(),
+            live: HashSet::default(),
             live_files: BTreeSet::new(),
+            mentions: OnceLock::new(),
         };
         index.find_edges_and_calls();
         index.find_owners();
@@ -279,7 +284,7 @@ impl Index {
     }
 
     pub(crate) fn reach_all(&self, from: &[At]) -> Vec<At> {
-        let mut seen: HashSet<At> = HashSet::new();
+        let mut seen: HashSet<At> = HashSet::default();
         let mut order = Vec::new();
         let mut todo: Vec<At> = from.iter().rev().copied().collect();
         while let Some(next) = todo.pop() {

@@ -12,6 +12,7 @@ mod index;
 mod lower;
 mod manifest;
 mod matter;
+mod mentions;
 mod modules;
 mod project;
 mod routes;

@@ -1,6 +1,8 @@
 //! The matters that are decided, one file each in `matter/`; the folder is the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use model::decision::{Confidence, Decision, Origin, Span};
 
@@ -8,7 +10,8 @@ use crate::fold::Value;
 use crate::index::{Call, Index};
 use crate::project::{At, Thing};
 use crate::routes::{Purpose, Route};
-use crate::tree::{Bound, Kind, Lang};
+use crate::source::on_all_cores;
+use crate::tree::{Kind, Lang};
 
 include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 
@@ -73,7 +76,7 @@ pub fn find(id: &str) -> Option<&'static Entry> {
 pub(crate) fn read(index: &Index) -> (Vec<Decision>, u32) {
     let mut all = Vec::new();
     let mut own = BTreeSet::new();
-    for entry in &FOUND {
+    for (entry, outcome) in FOUND.iter().zip(outcomes(index)) {
         let nothing = |origin| Decision {
             decision: entry.id.to_owned(),
             choice: String::new(),
@@ -85,7 +88,7 @@ pub(crate) fn read(index: &Index) -> (Vec<Decision>, u32) {
             lines: 0,
             notes: Vec::new(),
         };
-        match (entry.matter.read)(index) {
+        match outcome {
             Outcome::Found(found) if !found.is_empty() => {
                 own.extend(found.iter().flat_map(|one| one.own.iter().cloned()));
                 all.extend(found.into_iter().map(|one| one.decision(entry.id)));
@@ -96,6 +99,27 @@ pub(crate) fn read(index: &Index) -> (Vec<Decision>, u32) {
         }
     }
     (all, lines(&own))
+}
+
+/// What each matter's reader sees, on all cores.
+fn outcomes(index: &Index) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
+    on_all_cores(FOUND.len(), || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = FOUND.get(place) else {
+                break;
+            };
+            let outcome = (entry.matter.read)(index);
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((place, outcome));
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Absent, unless something that could decide it was not read.
@@ -403,36 +427,6 @@ impl Index {
         all
     }
 
-    /// Whether a constant's value is named by code that runs; anything else is used where it stands.
-    pub(crate) fn is_used(&self, at: At) -> bool {
-        let project = &self.project;
-        if !self.is_live(at) {
-            return false;
-        }
-        let tree = project.tree(at);
-        if self.owner(at).id != tree.root {
-            return true;
-        }
-        let bound = tree.upwards(at.id).find_map(|id| match tree.kind(id) {
-            Kind::Assign { target, value } if tree.kind(target) == Kind::Name => {
-                Some((tree.text(target).to_owned(), at.with(value)))
-            }
-            _ => None,
-        });
-        let Some((name, value)) = bound else {
-            return true;
-        };
-        let names = self.also_called(name);
-        names
-            .iter()
-            .flat_map(|name| self.names_called(name))
-            .any(|other| {
-                !project.inside(value).contains(&other)
-                    && project.definition(other) == Some(value)
-                    && self.is_live(other)
-            })
-    }
-
     /// Calls that make an upload handler which a route uses: `upload.single('file')` uses `upload`.
     pub(crate) fn upload_handlers(&self) -> Vec<&Call> {
         let project = &self.project;
@@ -490,26 +484,6 @@ impl Index {
         )
     }
 
-    /// A name, and those under which imports and exports know it.
-    fn also_called(&self, name: String) -> BTreeSet<String> {
-        let mut all = BTreeSet::from([name.clone()]);
-        for tree in &self.project.trees {
-            let is = |what: &Bound| matches!(what, Bound::Import { name: Some(one), .. } if *one == name);
-            let shown = tree
-                .exports
-                .iter()
-                .filter(|(_, what)| is(what))
-                .map(|(shown, _)| shown.clone());
-            all.extend(shown);
-            for (key, entries) in &tree.bound {
-                if entries.iter().any(|(_, what)| is(what)) {
-                    all.insert(key.to_string());
-                }
-            }
-        }
-        all
-    }
-
     /// Whether a text only asks for what is kept under it: `headers.get('X')`, `'X' in headers`.
     pub(crate) fn only_asks(&self, at: At) -> bool {
         let tree = self.project.tree(at);
@@ -533,36 +507,6 @@ impl Index {
                 Kind::Binary { op, .. } => op.compares(),
                 _ => false,
             })
-    }
-
-    /// All nodes that are this name, or a member of this name.
-    fn names_called(&self, name: &str) -> Vec<At> {
-        let mut found = Vec::new();
-        for (number, tree) in self.project.trees.iter().enumerate() {
-            if !tree.text.contains(name) {
-                continue;
-            }
-            for id in 0..tree.nodes.len() as u32 {
-                let at = At {
-                    tree: number as u32,
-                    id,
-                };
-                match tree.kind(id) {
-                    Kind::Name if tree.text(id) == name => {
-                        let parent = tree.parent(id).map(|parent| (parent, tree.kind(parent)));
-                        match parent {
-                            Some((_, Kind::Assign { target, .. })) if target == id => {}
-                            Some((parent, Kind::Member { name, .. })) if name == id => {
-                                found.push(at.with(parent));
-                            }
-                            _ => found.push(at),
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        found
     }
 
     /// All names in running code that stand for something outside with this name.

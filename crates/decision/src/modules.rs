@@ -1,11 +1,24 @@
 //! Which of the app's own files an import means, and the name of what is no file of it.
 
+use std::sync::PoisonError;
+
 use crate::project::Project;
 use crate::tree::Lang;
 
 impl Project {
     /// The app's own file that an import means.
     pub(crate) fn file_of(&self, tree: u32, module: &str) -> Option<u32> {
+        let known = self.imports.get(tree as usize)?;
+        let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(module) {
+            return *found;
+        }
+        let found = self.find_file(tree, module);
+        known().insert(module.to_owned(), found);
+        found
+    }
+
+    fn find_file(&self, tree: u32, module: &str) -> Option<u32> {
         let from = &self.trees[tree as usize];
         match from.lang {
             Lang::Python => self.python_file(&from.path, module),

@@ -1,7 +1,8 @@
 //! All sources of an app, and what a name in them stands for: followed through imports, aliases and re-exports.
 
-use std::collections::HashMap;
+use std::sync::Mutex;
 
+use foldhash::HashMap;
 use model::decision::{Span, Unread};
 
 use crate::manifest::Manifests;
@@ -42,6 +43,8 @@ pub(crate) struct Project {
     pub(crate) manifests: Manifests,
     pub(crate) unread: Vec<Unread>,
     pub(crate) by_path: HashMap<String, u32>,
+    /// Of each file, what its imports were found to mean.
+    pub(crate) imports: Vec<Mutex<HashMap<String, Option<u32>>>>,
     /// `@/` of `tsconfig.json`: what stands before and what for it.
     pub(crate) aliases: Vec<(String, String)>,
 }
@@ -57,6 +60,7 @@ impl Project {
         Self {
             manifests: Manifests::read(&sources.others),
             aliases: aliases(&sources.others),
+            imports: sources.trees.iter().map(|_| Mutex::default()).collect(),
             trees: sources.trees,
             others: sources.others,
             unread: sources.unread,

@@ -82,16 +82,7 @@ pub(crate) fn read(root: &Path) -> Sources {
             all.1.append(&mut unread);
         }
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cores.min(jobs.len().div_ceil(8)).max(1) {
-            // Where no thread can be started, nothing is read, and `unread` must say so: the caller does the work.
-            let builder = std::thread::Builder::new().stack_size(STACK);
-            if builder.spawn_scoped(scope, work).is_err() {
-                work();
-            }
-        }
-    });
+    on_all_cores(jobs.len().div_ceil(8), work);
     let (trees, unread) = done.into_inner().unwrap_or_default();
     sources.trees = trees;
     sources.unread.extend(unread);
@@ -102,6 +93,20 @@ pub(crate) fn read(root: &Path) -> Sources {
         }
     }
     finish(sources)
+}
+
+/// Runs the same work on as many threads as there are cores, and at most so many.
+pub(crate) fn on_all_cores(most: usize, work: impl Fn() + Sync) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores.min(most).max(1) {
+            // Where no thread can be started the caller does the work: what is left undone would look absent.
+            let builder = std::thread::Builder::new().stack_size(STACK);
+            if builder.spawn_scoped(scope, &work).is_err() {
+                work();
+            }
+        }
+    });
 }
 
 /// The same for files that are held in memory.

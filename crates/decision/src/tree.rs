@@ -2,7 +2,7 @@
 //!
 //! Nodes live in one list and name each other by position; text is never copied.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// The position of a node in its file.
 pub(crate) type Id = u32;
@@ -232,7 +232,7 @@ impl Tree {
             nodes: Vec::new(),
             kids: Vec::new(),
             root: NONE,
-            bound: HashMap::new(),
+            bound: HashMap::default(),
             stars: Vec::new(),
             exports: Vec::new(),
             broken: Vec::new(),

@@ -8,8 +8,9 @@
 //! ## Does not see
 //! Guards of a proxy. Whether a guard can be got around: the exploits do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::HashMap;
 use model::decision::{Confidence, Origin};
 
 use crate::index::Index;
@@ -68,7 +69,7 @@ fn read(index: &Index) -> Outcome {
     let (mut open, mut missing): (Vec<String>, Vec<(String, At)>) = (Vec::new(), Vec::new());
     let mut guards: Vec<At> = Vec::new();
     let mut origin = Origin::HandWritten;
-    let mut known = HashMap::new();
+    let mut known = HashMap::default();
     for route in &index.routes {
         let (guard, role) = look(index, route, &mut known);
         let name = format!("{} {}", route.method, route.path);

@@ -1,11 +1,10 @@
 //! Express, and what has its form: `app.post('/path', before, handler)`, routers, `use`.
 
-use std::collections::HashMap;
-
 use super::{Route, joined, split_handlers};
 use crate::index::{Call, Index};
 use crate::project::{At, Thing};
 use crate::tree::{Kind, Lang};
+use foldhash::HashMap;
 
 const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "all"];
 const MAKERS: [&str; 5] = [
@@ -25,7 +24,7 @@ struct Mount {
 
 pub(super) fn find(index: &Index) -> Vec<Route> {
     let project = &index.project;
-    let mut homes: HashMap<At, Vec<Mount>> = HashMap::new();
+    let mut homes: HashMap<At, Vec<Mount>> = HashMap::default();
     for maker in MAKERS {
         for call in index.calls_named(maker) {
             homes.insert(call.at, Vec::new());
@@ -35,7 +34,7 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         return Vec::new();
     }
     // What `use` puts before everything that is declared after it: by home, in the order of the source.
-    let mut before: HashMap<At, Vec<(u32, u32, String, At)>> = HashMap::new();
+    let mut before: HashMap<At, Vec<(u32, u32, String, At)>> = HashMap::default();
     for call in index.calls_of("use") {
         let Some(home) = receiver(index, call).filter(|home| homes.contains_key(home)) else {
             continue;

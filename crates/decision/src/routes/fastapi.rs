@@ -1,11 +1,10 @@
 //! FastAPI: decorators of apps and routers, prefixes, dependencies of routes, routers and apps.
 
-use std::collections::HashMap;
-
 use super::{Route, joined};
 use crate::index::{Call, Index};
 use crate::project::{At, Thing};
 use crate::tree::{Kind, Lang, NONE};
+use foldhash::HashMap;
 
 const METHODS: [&str; 8] = [
     "get",
@@ -23,13 +22,13 @@ const METHODS: [&str; 8] = [
 struct Router {
     prefix: String,
     dependencies: Vec<At>,
-    /// Where it is included: the including router, if it is one, and what that adds.
-    parents: Vec<(Option<At>, String, Vec<At>)>,
+    /// Where it is included: the including router, and what that adds.
+    parents: Vec<(At, String, Vec<At>)>,
 }
 
 pub(super) fn find(index: &Index) -> Vec<Route> {
     let project = &index.project;
-    let mut routers: HashMap<At, Router> = HashMap::new();
+    let mut routers: HashMap<At, Router> = HashMap::default();
     for name in ["fastapi.FastAPI", "fastapi.APIRouter"] {
         for call in index.calls_named(name) {
             let prefix = call.named(project, "prefix");
@@ -55,10 +54,10 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
         let prefix = prefix.and_then(|at| text(index, at)).unwrap_or_default();
         let own = dependencies(index, call);
         if let Some(router) = routers.get_mut(&child) {
-            router.parents.push((Some(parent), prefix, own));
+            router.parents.push((parent, prefix, own));
         }
     }
-    let whole = middleware(index);
+    let whole = Whole::new(index);
     let mut found = Vec::new();
     for (number, tree) in project.trees.iter().enumerate() {
         if tree.lang != Lang::Python {
@@ -107,11 +106,11 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
                 } else {
                     call.method.to_uppercase()
                 };
-                for (prefix, above) in places(&routers, router, 6) {
+                for (prefix, above, top) in places(&routers, router, 6) {
                     let mut all = own.clone();
                     all.extend(above);
                     let (mut guards, before) = sorted(index, &all);
-                    guards.extend(&whole);
+                    guards.extend(whole.around(top, 6));
                     found.push(Route {
                         method: method.clone(),
                         path: joined(&prefix, &path),
@@ -128,50 +127,84 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
 }
 
 /// The app's own code that runs before all: `@app.middleware("http")`, `app.add_middleware(Own)`.
-fn middleware(index: &Index) -> Vec<At> {
-    let project = &index.project;
-    let on_app = |call: &Call| {
-        receiver(index, call)
-            .and_then(|made| index.call(made))
-            .is_some_and(|made| made.name == "fastapi.FastAPI")
-    };
-    let decorated = index
-        .calls_of("middleware")
-        .filter(|call| on_app(call))
-        .filter_map(|call| {
-            let tree = project.tree(call.at);
-            let function = tree.parent(call.at.id)?;
-            matches!(tree.kind(function), Kind::Function { .. }).then(|| call.at.with(function))
-        });
-    let added = index
-        .calls_of("add_middleware")
-        .filter(|call| on_app(call))
-        .filter_map(|call| match project.resolve(*call.args.first()?) {
-            Thing::Inside(class) => Some(class),
-            _ => None,
-        });
-    decorated.chain(added).collect()
+#[derive(Default)]
+struct Whole {
+    /// Of each app.
+    added: HashMap<At, Vec<At>>,
+    /// The apps that an app is mounted in.
+    mounted: HashMap<At, Vec<At>>,
 }
 
-/// The prefixes under which a router answers, each with the dependencies on the way.
-fn places(routers: &HashMap<At, Router>, at: At, depth: u8) -> Vec<(String, Vec<At>)> {
+impl Whole {
+    fn new(index: &Index) -> Self {
+        let project = &index.project;
+        let app = |call: &Call| {
+            receiver(index, call).filter(|made| {
+                index
+                    .call(*made)
+                    .is_some_and(|made| made.name == "fastapi.FastAPI")
+            })
+        };
+        let mut all = Self::default();
+        for call in index.calls_of("middleware") {
+            let tree = project.tree(call.at);
+            if let Some(app) = app(call)
+                && let Some(function) = tree.parent(call.at.id)
+                && matches!(tree.kind(function), Kind::Function { .. })
+            {
+                let added = all.added.entry(app).or_default();
+                added.push(call.at.with(function));
+            }
+        }
+        for call in index.calls_of("add_middleware") {
+            if let Some(app) = app(call)
+                && let Some(first) = call.args.first()
+                && let Thing::Inside(class) = project.resolve(*first)
+            {
+                all.added.entry(app).or_default().push(class);
+            }
+        }
+        for call in index.calls_of("mount") {
+            if let Some(app) = app(call)
+                && let Some(inner) = call.arg(project, 1, "app")
+                && let Some(inner) = made(index, inner)
+            {
+                all.mounted.entry(inner).or_default().push(app);
+            }
+        }
+        all
+    }
+
+    /// What runs before the routes of an app.
+    fn around(&self, app: At, depth: u8) -> Vec<At> {
+        let mut found = self.added.get(&app).cloned().unwrap_or_default();
+        if depth > 0 {
+            let outer = self.mounted.get(&app).into_iter().flatten();
+            found.extend(outer.flat_map(|app| self.around(*app, depth - 1)));
+        }
+        found
+    }
+}
+
+/// The prefixes under which a router answers, each with the dependencies on the way, and the app or router at the top.
+fn places(routers: &HashMap<At, Router>, at: At, depth: u8) -> Vec<(String, Vec<At>, At)> {
     let Some(router) = routers.get(&at).filter(|_| depth > 0) else {
-        return vec![(String::new(), Vec::new())];
+        return vec![(String::new(), Vec::new(), at)];
     };
     let mut all = Vec::new();
     for (parent, added, own) in &router.parents {
-        let above = match parent {
-            Some(parent) => places(routers, *parent, depth - 1),
-            None => vec![(String::new(), Vec::new())],
-        };
-        for (prefix, mut dependencies) in above {
+        for (prefix, mut dependencies, top) in places(routers, *parent, depth - 1) {
             dependencies.extend(own);
             dependencies.extend(&router.dependencies);
-            all.push((format!("{prefix}{added}{}", router.prefix), dependencies));
+            all.push((
+                format!("{prefix}{added}{}", router.prefix),
+                dependencies,
+                top,
+            ));
         }
     }
     if all.is_empty() {
-        all.push((router.prefix.clone(), router.dependencies.clone()));
+        all.push((router.prefix.clone(), router.dependencies.clone(), at));
     }
     all
 }

@@ -1,17 +1,16 @@
 //! Flask: decorators of apps and blueprints, prefixes, decorators of handlers, `before_request`.
 
-use std::collections::HashMap;
-
 use super::{Route, joined};
 use crate::index::{Call, Index};
 use crate::project::{At, Thing};
 use crate::tree::{Kind, Lang};
+use foldhash::HashMap;
 
 const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "route"];
 
 pub(super) fn find(index: &Index) -> Vec<Route> {
     let project = &index.project;
-    let mut homes: HashMap<At, Vec<String>> = HashMap::new();
+    let mut homes: HashMap<At, Vec<String>> = HashMap::default();
     for call in index.calls_named("flask.Flask") {
         homes.insert(call.at, vec![String::new()]);
     }
