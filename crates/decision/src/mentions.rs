@@ -52,14 +52,14 @@ impl Mentions {
             let shown = tree
                 .exports
                 .iter()
-                .map(|(shown, what)| (shown.to_string(), what));
+                .map(|(shown, what)| (shown.clone(), what));
             let bound = tree.bound.iter().flat_map(|(name, entries)| {
                 let name = name.to_string();
                 entries.iter().map(move |(_, what)| (name.clone(), what))
             });
             for (name, what) in shown.chain(bound) {
                 if let Bound::Import { name: Some(of), .. } = what {
-                    let known = all.aliases.entry(of.to_string()).or_default();
+                    let known = all.aliases.entry(of.clone()).or_default();
                     known.insert(name);
                 }
             }

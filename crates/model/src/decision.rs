@@ -245,6 +245,47 @@ pub struct Told {
     pub burden: Burden,
     pub files: u32,
     pub lines: u32,
+    /// Of a session with several steps, what each of them decided.
+    #[serde(default)]
+    pub steps: Vec<Stride>,
+}
+
+/// What one step of a session decided, and what there is to review after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stride {
+    pub step: String,
+    pub changes: Vec<Turn>,
+    pub burden: Burden,
+}
+
+/// A [`Change`] that is kept: new without `before`, gone without `after`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Decision>,
+}
+
+impl Turn {
+    /// The decision as it is now, or as it was last.
+    pub fn decision(&self) -> Option<&Decision> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+}
+
+impl From<&Change<'_>> for Turn {
+    fn from(change: &Change<'_>) -> Self {
+        let (before, after) = match change {
+            Change::New(new) => (None, Some(*new)),
+            Change::Changed(old, new) => (Some(*old), Some(*new)),
+            Change::Gone(old) => (Some(*old), None),
+        };
+        Self {
+            before: before.cloned(),
+            after: after.cloned(),
+        }
+    }
 }
 
 /// How a decision of one reading stands to those of an earlier one.

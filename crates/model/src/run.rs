@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::calibration::{Calibration, Status};
-use crate::decision::{Burden, Decided, Told, Unread};
+use crate::decision::{Burden, Decided, Stride, Told, Unread};
 use crate::facts::{Fault, Step};
 use crate::verdict::Word;
 
@@ -59,6 +59,7 @@ impl Session {
             burden: source.burden,
             files: source.files,
             lines: source.lines,
+            steps: source.steps,
         })
     }
 }
@@ -70,6 +71,8 @@ pub struct Source {
     pub lines: u32,
     pub unread: Vec<Unread>,
     pub burden: Burden,
+    /// Of a session with several steps, what each of them decided.
+    pub steps: Vec<Stride>,
 }
 
 #[derive(Debug, Clone, Serialize)]

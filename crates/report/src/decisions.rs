@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use model::decision::{Change, Decided, Decision, InForce, Origin, Told};
+use model::decision::{Burden, Change, Decided, Decision, InForce, Origin, Told};
 
 use crate::paint::{Paint, clean};
 
 const WIDTH: usize = 79;
-const ID: usize = 21;
+pub(crate) const ID: usize = 21;
 
 /// `bcrypt, cost 12`; for what was not chosen, `absent` or `unknown`.
 pub fn choice(decision: &Decision) -> String {
@@ -236,7 +236,7 @@ fn entry(out: &mut String, one: &Decided, paint: Paint) {
 fn foot(out: &mut String, told: &Told, paint: Paint) {
     out.push('\n');
     let _ = writeln!(out, " {} files, {} lines read", told.files, told.lines);
-    let _ = writeln!(out, " review burden: {}", burden(told));
+    let _ = writeln!(out, " review burden: {}", burden(&told.burden));
     for one in told.unread.iter().take(8) {
         let line = if one.line > 0 {
             format!(":{}", one.line)
@@ -256,18 +256,18 @@ fn foot(out: &mut String, told: &Told, paint: Paint) {
 }
 
 /// `5 packages (21 more in the lock file), 74 lines of its own`
-pub fn burden(told: &Told) -> String {
-    let locked = match told.burden.transitive {
+pub fn burden(burden: &Burden) -> String {
+    let locked = match burden.transitive {
         Some(more) => format!("{more} more in the lock file"),
         None => "no lock file".to_owned(),
     };
     format!(
         "{} packages ({locked}), {} lines of its own do security by hand",
-        told.burden.direct, told.burden.hand_written
+        burden.direct, burden.hand_written
     )
 }
 
-fn wrap(out: &mut String, first: &str, next: &str, text: &str) {
+pub(crate) fn wrap(out: &mut String, first: &str, next: &str, text: &str) {
     let mut line = first.to_owned();
     let mut begun = false;
     for word in text.split(' ') {
@@ -446,7 +446,7 @@ pub fn markdown(columns: &[(&str, &Told)]) -> String {
         let _ = writeln!(
             out,
             "\nReview burden: {}. {} files, {} lines read.",
-            burden(told),
+            burden(&told.burden),
             told.files,
             told.lines
         );
@@ -473,7 +473,10 @@ pub fn markdown(columns: &[(&str, &Told)]) -> String {
             .collect();
         let _ = writeln!(out, "| {id} | {} |", cells.join(" | "));
     }
-    let burdens: Vec<String> = columns.iter().map(|(_, told)| burden(told)).collect();
+    let burdens: Vec<String> = columns
+        .iter()
+        .map(|(_, told)| burden(&told.burden))
+        .collect();
     let _ = writeln!(out, "| review burden | {} |", burdens.join(" | "));
     out
 }
@@ -642,6 +645,7 @@ mod tests {
             },
             files: 1,
             lines: 9,
+            steps: Vec::new(),
         }
     }
 

@@ -177,6 +177,9 @@ pub(crate) struct Decisions {
     /// Only what changed since this revision of the folder's git repository.
     #[arg(long, value_name = "REV", conflicts_with_all = ["sample", "accept"])]
     pub(crate) since: Option<String>,
+    /// What each step of a session decided, and what there was to review after it.
+    #[arg(long, conflicts_with_all = ["since", "accept"])]
+    pub(crate) steps: bool,
     /// Only these decisions, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,

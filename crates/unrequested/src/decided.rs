@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use model::decision::{Asked, Decided, Decision, InForce, Reading, Review, Told};
+use model::decision::{
+    Asked, Decided, Decision, InForce, Reading, Review, Stride, Told, Turn, changes,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Fatal;
@@ -50,7 +52,17 @@ pub(crate) fn prompts(last: usize) -> Result<Vec<Wish>, Fatal> {
 pub(crate) fn told(steps: Vec<(String, Reading)>, wishes: &[Wish], lock: &Lock) -> Told {
     let mut earlier: Vec<(String, Vec<String>)> = Vec::new();
     let mut last = Reading::default();
+    let mut strides = Vec::new();
+    let several = steps.len() > 1;
     for (step, reading) in steps {
+        if several {
+            let turns = changes(&last.decisions, &reading.decisions);
+            strides.push(Stride {
+                step: step.clone(),
+                changes: turns.iter().map(Turn::from).collect(),
+                burden: reading.burden.clone(),
+            });
+        }
         let prints = reading.decisions.iter().map(Decision::fingerprint);
         earlier.push((step, prints.collect()));
         last = reading;
@@ -90,6 +102,7 @@ pub(crate) fn told(steps: Vec<(String, Reading)>, wishes: &[Wish], lock: &Lock) 
         burden: last.burden,
         files: last.files,
         lines: last.lines,
+        steps: strides,
     }
 }
 

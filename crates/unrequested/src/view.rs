@@ -200,6 +200,7 @@ fn decided(told: Told, verdicts: &[Judged]) -> (Vec<Decided>, Option<Source>) {
         lines: told.lines,
         unread: told.unread,
         burden: told.burden,
+        steps: told.steps,
     };
     (decisions, Some(source))
 }

@@ -183,6 +183,27 @@ fn what_cannot_be_read_is_said_with_a_way_out() {
 }
 
 #[test]
+fn steps_say_what_each_prompt_decided_and_what_there_was_to_review() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--sample", "fastapi/runtime-first", "--steps"];
+    let output = tool(folder.path(), &args);
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let place = |words: &str| {
+        text.find(words)
+            .unwrap_or_else(|| panic!("{words}: {text}"))
+    };
+    assert!(place("1-auth") < place("+ password-hash"));
+    assert!(place("+ password-hash") < place("2-uploads"));
+    assert!(place("5-webhooks") < place("+ webhook-verification"));
+    assert!(!text.contains("+ security-headers"), "{text}");
+    assert_eq!(text.matches("of its own do security by hand").count(), 6);
+    let app = app();
+    let output = tool(app.path(), &["--steps"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn a_wish_names_who_asked() {
     let app = app();
     fs::write(

@@ -39,10 +39,19 @@ pub(super) fn run(cli: &Cli, asked: &Decisions, paint: Paint) -> Result<Exit, Fa
             app.told
                 .decisions
                 .retain(|one| asked.only.contains(&one.decision.decision));
+            for stride in &mut app.told.steps {
+                stride.changes.retain(|turn| {
+                    turn.decision()
+                        .is_some_and(|one| asked.only.contains(&one.decision))
+                });
+            }
         }
     }
     if let Some(ids) = &asked.accept {
         return accept(asked, &apps, ids);
+    }
+    if asked.steps && asked.format != DecisionFormat::Json {
+        return steps(&apps, paint);
     }
     if let Some(since) = &asked.since {
         return compare(asked, &apps, since, paint);
@@ -285,6 +294,22 @@ fn reviewer(tree: &Path, asked: &Decisions) -> String {
         .filter(|name| !name.is_empty())
         .or_else(|| std::env::var("USER").ok())
         .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// `--steps`: what each step of each session decided.
+fn steps(apps: &[App], paint: Paint) -> Result<Exit, Fatal> {
+    let mut out = String::new();
+    for app in apps {
+        if app.told.steps.is_empty() {
+            return Err(Fatal::usage(format!(
+                "{} has no steps: --steps wants a run of `bench`, or --sample fastapi/imports-first",
+                app.name
+            )));
+        }
+        out.push_str(&::report::strides::list(&app.name, &app.told, paint));
+    }
+    print(&out)?;
+    Ok(Exit::Done)
 }
 
 /// `--since`: what this change decided.
