@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod json;
 mod paint;
 mod score;
+pub mod statistics;
 pub mod strides;
 
 pub use paint::{Paint, clean};
