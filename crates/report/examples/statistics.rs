@@ -58,6 +58,11 @@ fn answer(question: &Value) -> Value {
             let found = statistics::difference_interval(&sessions("first"), &sessions("second"), 1);
             json!([found.value, found.low, found.high])
         }
+        "t" => json!(statistics::t(counts("freedom")[0] as usize)),
+        "clustered" => {
+            let found = statistics::clustered(&sessions("sessions"));
+            json!([found.value, found.low, found.high])
+        }
         other => panic!("{other}"),
     }
 }
@@ -66,14 +71,16 @@ fn answer(question: &Value) -> Value {
 fn coverage() {
     println!("share 0.85, 25 tests a session; intervals at 95 %");
     println!(
-        "{:>9} {:>6} {:>10} {:>10}",
-        "sessions", "alike", "bootstrap", "Wilson"
+        "{:>9} {:>6} {:>10} {:>10} {:>10}",
+        "sessions", "alike", "printed", "bootstrap", "Wilson"
     );
     for sessions in [3, 6, 12, 24, 48] {
         for alike in [0.0, 0.1, 0.3] {
-            let (mut held, mut wilson) = (0, 0);
+            let (mut printed, mut held, mut wilson) = (0, 0, 0);
             for study in 0..2_000 {
                 let all = statistics::simulated(sessions, 25, 0.85, alike, study);
+                let hull = statistics::clustered(&all);
+                printed += u32::from(hull.low <= 0.85 && 0.85 <= hull.high);
                 let found = statistics::interval(&all, study);
                 held += u32::from(found.low <= 0.85 && 0.85 <= found.high);
                 let share = model::calibration::Share {
@@ -84,7 +91,8 @@ fn coverage() {
                 wilson += u32::from(low <= 0.85 && 0.85 <= high);
             }
             println!(
-                "{sessions:>9} {alike:>6.1} {:>9.1}% {:>9.1}%",
+                "{sessions:>9} {alike:>6.1} {:>9.1}% {:>9.1}% {:>9.1}%",
+                f64::from(printed) / 20.0,
                 f64::from(held) / 20.0,
                 f64::from(wilson) / 20.0
             );

@@ -6,12 +6,14 @@
 //! with SciPy or statsmodels on random designs.
 
 mod bootstrap;
+mod clustered;
 mod family;
 mod permutation;
 mod power;
 mod table;
 
 pub use bootstrap::{Interval, difference_interval, interval};
+pub use clustered::{clustered, t};
 pub use family::holm;
 pub use permutation::{paired, smallest_p, unpaired};
 pub use power::{Plan, detectable, simulated};
