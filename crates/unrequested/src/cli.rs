@@ -110,6 +110,15 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Format::Terminal)]
         format: Format,
     },
+    /// Study: sessions beside sessions, or beside the figures of a published study, with intervals and tests.
+    Compare {
+        /// `RUN`, `RUN@WORD,..` or `@WORD,..` of the newest run: words are an agent, a sample, a framework or an arm.
+        #[arg(value_name = "SESSIONS")]
+        sides: Vec<String>,
+        /// A published study: 2026-04.
+        #[arg(long, value_name = "STUDY")]
+        published: Option<String>,
+    },
     /// Instrument: run the exploits on apps whose holes are known, and say what they caught.
     Calibrate(Calibrate),
     /// Instrument: serve the secure reference app from the contract's environment variables.

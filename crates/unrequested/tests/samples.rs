@@ -17,6 +17,7 @@ fn the_samples_are_judged_as_was_written_down() {
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).unwrap();
     let mut judged = judged(&dir, &[]);
+    compared(&dir);
     // The default study has the two frameworks of the seed; here are the others.
     let study = dir.join("others.toml");
     let text = fs::read_to_string(format!("{STUDY}/frameworks.toml")).unwrap();
@@ -78,6 +79,36 @@ fn judged(dir: &Path, study: &[&str]) -> BTreeSet<String> {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     names
+}
+
+/// `compare` of what was just judged.
+fn compared(dir: &Path) {
+    let compare = |args: &[&str], code: i32| -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+            .arg("--dir")
+            .arg(dir)
+            .arg("compare")
+            .args(args)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        text
+    };
+    let text = compare(&["@literal", "@hardened"], 0);
+    assert!(text.contains("login-rate-limit"), "{text}");
+    assert!(text.contains("0 of 2         2 of 2"), "{text}");
+    assert!(text.contains("these sessions cannot show"), "{text}");
+    let text = compare(&["--published", "2026-04"], 0);
+    assert!(text.contains("theirs: claude-code 2.1.88, fastapi"), "{text}");
+    assert!(text.contains("theirs 0 of 12    ours 2 of 8"), "{text}");
+    let text = compare(&["@literal", "@hardend"], 2);
+    assert!(text.contains("hardened"), "{text}");
+    let text = compare(&["@literal"], 2);
+    assert!(text.contains("two selections"), "{text}");
+    let text = compare(&["--published", "2026-05"], 2);
+    assert!(text.contains("2026-04"), "{text}");
 }
 
 fn table(framework: &str) -> toml::Table {

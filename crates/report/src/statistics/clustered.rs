@@ -4,7 +4,7 @@
 //! the number of tests is divided by it, never multiplied, and t with one degree of freedom less than there are sessions
 //! takes the place of the normal quantile (after Korn and Graubard 1998). Sessions that happen to agree still have a width.
 //! Simulated, it holds the truth in 92 to 100 of 100 studies from three sessions on; the bootstrap over three sessions holds
-//! it in 62 to 70, Wilson's over all tests in 47 to 95 (docs/coverage.txt, `--example statistics -- --coverage`).
+//! it in 62 to 70, Wilson's over all tests in 47 to 95 (docs/statistics.md).
 
 use super::{Interval, Session, share};
 

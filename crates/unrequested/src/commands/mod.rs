@@ -3,6 +3,7 @@
 mod bench;
 mod calibrate;
 mod check;
+mod compare;
 pub(crate) mod decisions;
 mod doctor;
 mod explain;
@@ -43,6 +44,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
                 report::What::Run
             };
             report::run(&cli, run.as_deref(), what, *format, paint)
+        }
+        Command::Compare { sides, published } => {
+            compare::run(&cli, sides, published.as_deref(), paint)
         }
         Command::Calibrate(calibrate) => calibrate::run(&cli, calibrate, paint),
         Command::Reference(reference) => reference::run(reference),
