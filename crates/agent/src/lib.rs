@@ -3,15 +3,20 @@
 //! Nothing here attacks or judges anything.
 
 mod access;
+mod claude_code;
+mod cli;
+mod codex;
 mod embedded;
 mod ending;
+mod lines;
 mod prompt;
 pub mod recorded;
 mod study;
 mod transcript;
 mod usage;
 
-pub use access::{Served, Upstream, serve};
+pub use access::{DUMMY_KEY, Served, Upstream, serve};
+pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopped, find};
 pub use embedded::{File, file, folder, write_folder};
 pub use ending::Ending;
 pub use prompt::{BadPrompt, Prompt, prompts};
