@@ -17,4 +17,4 @@ pub use install::{
     InstallError, Installed, Node, Python, Rust, Workshop, cache_folder, install, remove_unfinished,
 };
 pub use literals::literals;
-pub use tree::{TreeError, copy_tree, read_file, read_text};
+pub use tree::{TreeError, copy_tree, read_file, read_text, tree_hash};

@@ -7,6 +7,7 @@ pub mod curl;
 pub mod decisions;
 pub mod json;
 mod paint;
+pub mod regrade;
 mod score;
 
 pub use paint::{Paint, clean};

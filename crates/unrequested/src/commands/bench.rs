@@ -118,10 +118,13 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
 }
 
 /// Two lines about the machine before anything happens.
-fn say_machine(context: &Context, tools: &[String], progress: &Progress) {
+pub(super) fn say_machine(context: &Context, tools: &[String], progress: &Progress) {
     progress.line(&format!(
-        "{}   box: {}   {}",
-        tools.join("   "),
+        "{}box: {}   {}",
+        tools
+            .iter()
+            .map(|tool| format!("{tool}   "))
+            .collect::<String>(),
         context.level,
         context.dir.display()
     ));
@@ -201,27 +204,27 @@ pub(super) fn next(run: &model::run::Run, row: &RunRow, skipped: &[String]) -> N
     Next { lines }
 }
 
-struct Bencher<'a> {
-    context: &'a Context,
-    row: &'a RunRow,
-    done: &'a [UnitRow],
-    entries: &'a [&'static exploit::Entry],
-    progress: &'a Progress,
+pub(super) struct Bencher<'a> {
+    pub(super) context: &'a Context,
+    pub(super) row: &'a RunRow,
+    pub(super) done: &'a [UnitRow],
+    pub(super) entries: &'a [&'static exploit::Entry],
+    pub(super) progress: &'a Progress,
 }
 
 impl Bencher<'_> {
-    fn is_done(&self, session: &str) -> bool {
+    pub(super) fn is_done(&self, session: &str) -> bool {
         self.done
             .iter()
             .any(|unit| unit.new.session == session && unit.state == "done")
     }
 
-    fn seed(&self, session: &str) -> Seed {
+    pub(super) fn seed(&self, session: &str) -> Seed {
         Seed::new(&self.row.seed).derive(session)
     }
 
     /// The instrument's own check: a secure app must resist everything.
-    fn reference(&self) -> Result<(), Fatal> {
+    pub(super) fn reference(&self) -> Result<(), Fatal> {
         let new = NewUnit {
             key: blake3::hash(format!("reference {}", suite_hash()).as_bytes())
                 .to_hex()
@@ -361,7 +364,7 @@ impl Bencher<'_> {
         Ok(())
     }
 
-    fn resisted(&self, unit: i64) -> Result<usize, Fatal> {
+    pub(super) fn resisted(&self, unit: i64) -> Result<usize, Fatal> {
         let attacks = self.context.ledger.attacks(unit)?;
         let last = |id: &str| {
             attacks
