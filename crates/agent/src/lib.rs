@@ -11,6 +11,7 @@ mod ending;
 mod lines;
 mod prompt;
 pub mod recorded;
+pub mod session;
 mod study;
 mod transcript;
 mod usage;
@@ -20,7 +21,7 @@ pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopp
 pub use embedded::{File, file, folder, write_folder};
 pub use ending::Ending;
 pub use prompt::{BadPrompt, Prompt, prompts};
-pub use study::{BadStudy, Cell, Study};
+pub use study::{BadStudy, Budget, Cell, Choice, Driven, Study};
 pub use transcript::{Call, CallResult, Close, Entry, Role, Transcript};
 pub use usage::Usage;
 
