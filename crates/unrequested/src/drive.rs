@@ -283,20 +283,16 @@ impl Driver<'_> {
 
     /// Fetches the agent's package, by its hash, into the cache.
     fn program(&self, cli: &Cli, driven: &Driven) -> Result<Program, Fatal> {
-        let package = cli.package(&driven.version).ok_or_else(|| {
-            let mut known: Vec<&str> = cli.packages.iter().map(|one| one.version).collect();
-            known.dedup();
-            Fatal {
-                exit: Exit::Missing,
-                why: format!(
-                    "{} {} is not known by its content for this machine ({} {}); known versions: {}",
-                    cli.name,
-                    driven.version,
-                    std::env::consts::OS,
-                    std::env::consts::ARCH,
-                    known.join(", ")
-                ),
-            }
+        let package = cli.package(&driven.version).ok_or_else(|| Fatal {
+            exit: Exit::Missing,
+            why: format!(
+                "{} {} is not known by its content for this machine ({} {}); known versions: {}",
+                cli.name,
+                driven.version,
+                std::env::consts::OS,
+                std::env::consts::ARCH,
+                cli.versions().join(", ")
+            ),
         })?;
         let wanted = self
             .context
