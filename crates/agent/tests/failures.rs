@@ -357,6 +357,11 @@ fn a_program_that_is_killed_has_crashed() {
 /// A key of the user's is nowhere where the agent could see it, and ours is the dummy.
 #[test]
 fn the_agents_world_holds_no_key() {
+    if cell::probe().level == cell::Level::Plain {
+        // Without a box a command sees all that its user sees.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"NOT RUN: no box here\n");
+        return;
+    }
     for agent in ["claude-code", "codex"] {
         let script = Script {
             commands: vec![(

@@ -273,7 +273,9 @@ impl Driver<'_> {
         let told = decided::told(readings, &wishes, &Lock::default());
         // What the agent said is in the ledger, what it built in the snapshots.
         cell::remove_folder(&course.place.root())?;
-        course.place.checkpoint(commits.len()).remove()?;
+        for step in 0..=commits.len() {
+            course.place.checkpoint(step).remove()?;
+        }
         Ok(Outcome::Built {
             tree,
             told,
