@@ -1,16 +1,29 @@
 //! From prompts to a session: what agents are given, and what they left.
 //!
-//! This version knows one agent: `recorded`, the hand-written sample sessions of `recordings/`. Nothing here attacks
-//! or judges anything.
+//! Nothing here attacks or judges anything.
 
+mod access;
+mod claude_code;
+mod cli;
+mod codex;
 mod embedded;
+mod ending;
+mod lines;
 mod prompt;
 pub mod recorded;
+pub mod session;
 mod study;
+mod transcript;
+mod usage;
 
+pub use access::{DUMMY_KEY, Served, Upstream, serve};
+pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopped, find};
 pub use embedded::{File, file, folder, write_folder};
+pub use ending::Ending;
 pub use prompt::{BadPrompt, Prompt, prompts};
-pub use study::{BadStudy, Cell, Study};
+pub use study::{BadStudy, Budget, Cell, Choice, Driven, Study};
+pub use transcript::{Call, CallResult, Close, Entry, Role, Transcript};
+pub use usage::Usage;
 
 /// What went wrong with an agent's material.
 #[derive(Debug, thiserror::Error)]

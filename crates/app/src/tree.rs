@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Folders that are made by tools and never part of an app's source.
@@ -97,7 +98,12 @@ pub(crate) fn is_own_folder(base: &Path, name: &str) -> bool {
 
 /// The files that [`copy_tree`] copies, in order of their paths; links are left out.
 pub(crate) fn source_files(tree: &Path) -> Result<Vec<PathBuf>, TreeError> {
-    let (mut files, mut bytes) = (Vec::new(), 0);
+    Ok(walk(tree)?.0)
+}
+
+/// Files and links of a tree's source, each in order of their paths.
+fn walk(tree: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), TreeError> {
+    let (mut files, mut links, mut bytes) = (Vec::new(), Vec::new(), 0);
     let mut folders = vec![tree.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -113,12 +119,49 @@ pub(crate) fn source_files(tree: &Path) -> Result<Vec<PathBuf>, TreeError> {
                         return Err(TreeError::TooLarge(tree.to_path_buf()));
                     }
                 }
+                Ok(kind) if kind.is_symlink() => links.push(entry.path()),
                 Ok(_) | Err(_) => {}
             }
         }
     }
     files.sort();
-    Ok(files)
+    links.sort();
+    Ok((files, links))
+}
+
+/// A hash of what [`copy_tree`] would copy: paths, bytes, which files are executable, where links lead.
+pub fn tree_hash(tree: &Path) -> Result<String, TreeError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    let (files, links) = walk(tree)?;
+    for (path, is_link) in files
+        .iter()
+        .map(|path| (path, false))
+        .chain(links.iter().map(|path| (path, true)))
+    {
+        let failed = |error| TreeError::Copy(path.clone(), error);
+        let name = path.strip_prefix(tree).unwrap_or(path);
+        add(name.as_os_str().as_encoded_bytes());
+        if is_link {
+            add(b"link");
+            add(fs::read_link(path)
+                .map_err(failed)?
+                .as_os_str()
+                .as_encoded_bytes());
+        } else {
+            let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+            add(if mode & 0o111 == 0 {
+                b"file"
+            } else {
+                b"program"
+            });
+            add(&fs::read(path).map_err(failed)?);
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Copies a folder that we made ourselves, whole.
@@ -134,4 +177,39 @@ pub(crate) fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_sees_every_change_of_the_source_and_none_of_what_tools_make() {
+        let folder = std::env::temp_dir().join(format!("unrequested-hash-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::write(folder.join("src/a"), "1").unwrap();
+        fs::write(folder.join("b"), "2").unwrap();
+        let mut seen = vec![tree_hash(&folder).unwrap()];
+        fs::create_dir_all(folder.join("node_modules")).unwrap();
+        fs::write(folder.join("node_modules/x"), "made").unwrap();
+        assert_eq!(tree_hash(&folder).unwrap(), seen[0]);
+        let steps: [&dyn Fn(); 5] = [
+            &|| fs::write(folder.join("src/a"), "2").unwrap(),
+            &|| fs::rename(folder.join("b"), folder.join("c")).unwrap(),
+            &|| fs::set_permissions(folder.join("c"), fs::Permissions::from_mode(0o755)).unwrap(),
+            &|| std::os::unix::fs::symlink("c", folder.join("l")).unwrap(),
+            &|| {
+                fs::remove_file(folder.join("l")).unwrap();
+                std::os::unix::fs::symlink("src", folder.join("l")).unwrap();
+            },
+        ];
+        for step in steps {
+            step();
+            let hash = tree_hash(&folder).unwrap();
+            assert!(!seen.contains(&hash));
+            seen.push(hash);
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -24,6 +24,73 @@ pub struct Run {
     /// What is known of each exploit on the frameworks of these sessions.
     pub instrument: Vec<Calibration>,
     pub scores: Vec<Score>,
+    /// For a run that attacked the kept trees of another: what has changed, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regrade: Option<Regrade>,
+}
+
+/// How a regraded run differs from its origin. Both were judged with today's rules, so a change is one of facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Regrade {
+    /// The run whose trees were attacked again.
+    pub origin: String,
+    /// Whether that one had been finished; sessions that it had not begun are not here either.
+    pub origin_finished: bool,
+    /// How many verdicts are in both runs.
+    pub compared: usize,
+    pub changes: Vec<Change>,
+}
+
+/// One verdict that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub session: String,
+    pub step: String,
+    pub exploit: String,
+    /// `None` where the exploit was not run.
+    pub before: Option<Word>,
+    pub after: Option<Word>,
+    /// All that differs and may be the reason; never empty.
+    pub why: Vec<Why>,
+}
+
+/// What differs between two verdicts on one app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum Why {
+    /// No session of the origin was attacked with it, and the suite is another: new since, or left out then.
+    New,
+    /// The origin could have run it and did not: it was interrupted, or the exploit left out.
+    NotRun,
+    /// It is no exploit of today's suite.
+    Gone,
+    Revision {
+        before: u16,
+        after: u16,
+    },
+    /// The kept tree is not what was attacked then.
+    AppDiffers,
+    /// An older tool did not keep a hash of what it attacked.
+    AppUnknown,
+    /// It could not be decided before.
+    UndecidedBefore {
+        reason: String,
+    },
+    /// It was decided before and is not now.
+    UndecidedNow {
+        reason: String,
+    },
+    /// Another box or boot profile.
+    Boot {
+        before: String,
+        after: String,
+    },
+    Tool {
+        before: String,
+        after: String,
+    },
+    /// Nothing that is known differs: chance, or the machine.
+    Unexplained,
 }
 
 /// One app under attack.

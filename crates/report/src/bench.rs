@@ -472,6 +472,7 @@ mod tests {
             instrument: vec![],
             sessions,
             scores: vec![],
+            regrade: None,
         }
     }
 

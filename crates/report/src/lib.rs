@@ -8,6 +8,7 @@ pub mod curl;
 pub mod decisions;
 pub mod json;
 mod paint;
+pub mod regrade;
 mod score;
 pub mod statistics;
 pub mod strides;

@@ -232,9 +232,16 @@ pub(crate) struct Bench {
     /// Only these exploits, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
+    /// Where agents find their model: a server that speaks as their vendor's does.
+    #[arg(long, value_name = "http://HOST:PORT")]
+    pub(crate) model_server: Option<String>,
     /// Begin anew although an unfinished run of the same study could be resumed.
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Attack the kept trees of this run with today's exploits instead, and say which verdicts changed and why; no agent
+    /// is run.
+    #[arg(long, value_name = "RUN", conflicts_with = "study")]
+    pub(crate) regrade: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Exit with 10 from this finding on.

@@ -39,6 +39,10 @@ pub(crate) fn boot_and_attack(
     progress: &Progress,
 ) -> Result<Outcome, Fatal> {
     progress.live(&format!("  {}  booting", attackers.name));
+    // What cannot be hashed cannot be copied either, and the boot says why.
+    if let Some(Ok(hash)) = stand.tree().map(app::tree_hash) {
+        context.ledger.put_tree_hash(unit, &hash)?;
+    }
     let (target, boot, cell) = match stand.target(&[]) {
         Ok(booted) => booted,
         Err(error) => {

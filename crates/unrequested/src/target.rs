@@ -144,6 +144,11 @@ impl Stand {
     }
 
     /// The CPU time of copies that have ended.
+    /// The work tree that copies are made of; the reference app has none.
+    pub(crate) fn tree(&self) -> Option<&std::path::Path> {
+        self.plan.framework.is_some().then_some(&*self.plan.tree)
+    }
+
     pub(crate) fn spent(&self) -> u64 {
         self.spent.load(Ordering::Relaxed)
     }

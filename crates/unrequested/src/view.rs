@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use model::calibration::Calibration;
 use model::decision::{Decided, InForce, Told};
-use model::run::{Boot, Cost, Judged, Run, SCHEMA, Session, Source, Tier, Trouble};
+use model::run::{Boot, Cost, Judged, Regrade, Run, SCHEMA, Session, Source, Tier, Trouble};
 use model::{Facts, Fault, Reason, Verdict, Word, judge, repeated};
+use report::regrade::{App, Gone};
 
 use crate::calibrate::book;
 use crate::exit::Fatal;
@@ -31,8 +32,67 @@ pub(crate) fn tiers() -> Result<HashMap<String, Tier>, Fatal> {
         .collect())
 }
 
-/// Reads and judges a run.
+/// Reads and judges a run; one that attacked the trees of another is compared with that one.
 pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
+    let mut run = alone(ledger, row)?;
+    if let Some(origin) = &row.origin {
+        let origin = ledger.run(Some(origin))?;
+        let before = alone(ledger, &origin)?;
+        // What the origin left out is not there to be attacked again.
+        run.complete &= origin.ended.is_some();
+        run.regrade = Some(compared(ledger, (&origin, &before), (row, &run))?);
+    }
+    Ok(run)
+}
+
+fn compared(
+    ledger: &Ledger,
+    (origin, before): (&RunRow, &Run),
+    (row, after): (&RunRow, &Run),
+) -> Result<Regrade, Fatal> {
+    type Name = (String, String);
+    let last = |units: Vec<UnitRow>| -> HashMap<Name, UnitRow> {
+        units
+            .into_iter()
+            .map(|unit| ((unit.new.session.clone(), unit.new.step.clone()), unit))
+            .collect()
+    };
+    let (then, now) = (
+        last(ledger.units(&origin.id)?),
+        last(ledger.units(&row.id)?),
+    );
+    let mut gone = Vec::new();
+    for (name, unit) in &then {
+        let mut lost: BTreeMap<String, Verdict> = BTreeMap::new();
+        for attack in ledger.attacks(unit.id)? {
+            if !attack.repeat && exploit::find(&attack.exploit).is_none() {
+                lost.insert(attack.exploit, judge(&attack.facts));
+            }
+        }
+        gone.extend(lost.into_iter().map(|(exploit, verdict)| Gone {
+            session: name.0.clone(),
+            step: name.1.clone(),
+            exploit,
+            verdict: verdict.word(),
+        }));
+    }
+    let app = |session: &Session| {
+        let name = (session.id.clone(), session.step.clone());
+        let hash = |units: &HashMap<Name, UnitRow>| units.get(&name)?.tree_hash.clone();
+        match (hash(&then), hash(&now)) {
+            (Some(before), Some(after)) if before == after => App::Same,
+            (Some(_), Some(_)) => App::Differs,
+            _ if session.agent == "reference" => App::Same,
+            _ => App::Unknown,
+        }
+    };
+    let finished = origin.ended.is_some();
+    Ok(report::regrade::compare(
+        before, after, finished, app, &gone,
+    ))
+}
+
+fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     let tiers = tiers()?;
     let mut latest: BTreeMap<(String, String), UnitRow> = BTreeMap::new();
     let mut order = Vec::new();
@@ -86,6 +146,7 @@ pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         sessions,
         instrument,
         scores: Vec::new(),
+        regrade: None,
     };
     run.scores = report::score(&run);
     Ok(run)

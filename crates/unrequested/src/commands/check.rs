@@ -157,7 +157,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
 }
 
 /// Boots and attacks; a boot that failed for a cause that is not the app's is tried once more.
-fn attack_copies(
+pub(super) fn attack_copies(
     context: &Context,
     row: &RunRow,
     (new, told): (&NewUnit, &Told),

@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod list;
 mod reference;
+mod regrade;
 mod replay;
 mod report;
 
@@ -25,7 +26,10 @@ use crate::exit::{Exit, Fatal};
 pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
     let paint = paint(cli.color);
     match &cli.command {
-        Command::Bench(bench) => bench::run(&cli, bench, paint),
+        Command::Bench(bench) => match &bench.regrade {
+            Some(origin) => regrade::run(&cli, bench, origin, paint),
+            None => bench::run(&cli, bench, paint),
+        },
         Command::Check(check) => check::run(&cli, check, paint),
         Command::Decisions(decisions) => decisions::run(&cli, decisions, paint),
         Command::Explain { id } => explain::run(id, paint),

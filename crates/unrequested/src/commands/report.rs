@@ -39,12 +39,12 @@ pub(super) fn run(
             } else {
                 "unfinished"
             };
-            let what = if row.command == "check" {
-                row.study.as_str()
-            } else {
-                ""
+            let what = match &row.origin {
+                Some(origin) => format!("of {origin}"),
+                None if row.command == "check" => row.study.clone(),
+                None => String::new(),
             };
-            let _ = writeln!(out, "{}  {:<6} {state:<10} {what}", row.id, row.command);
+            let _ = writeln!(out, "{}  {:<7} {state:<10} {what}", row.id, row.command);
         }
         print(&out)?;
         return Ok(Exit::Done);
@@ -62,7 +62,9 @@ pub(super) fn run(
         }
         (Format::Terminal, _) => {
             let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint)
+            let board =
+                report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint);
+            board + &report::regrade::render(&judged, paint)
         }
     })?;
     Ok(Exit::Done)

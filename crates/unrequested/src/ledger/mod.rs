@@ -3,6 +3,7 @@
 //! A unit is done when its last exploit's facts are committed; what is committed survives any kill.
 
 mod squeeze;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,8 +14,15 @@ use model::decision::Told;
 use model::{Cause, Exchange, Facts};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+pub(crate) use turns::{Ended, NewTurn, TurnRow};
+
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 2] = [include_str!("001.sql"), include_str!("002.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("001.sql"),
+    include_str!("002.sql"),
+    include_str!("003.sql"),
+    include_str!("004.sql"),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
@@ -61,6 +69,8 @@ pub(crate) struct RunRow {
     pub(crate) suite: String,
     pub(crate) study: String,
     pub(crate) seed: String,
+    /// For a regrade, the run whose trees it attacked.
+    pub(crate) origin: Option<String>,
 }
 
 /// What a new unit is.
@@ -92,6 +102,8 @@ pub(crate) struct UnitRow {
     pub(crate) app_cpu_ms: Option<u64>,
     pub(crate) cause: Option<Cause>,
     pub(crate) log: String,
+    /// Of the tree that was attacked; `None` where none was, or an older tool did it.
+    pub(crate) tree_hash: Option<String>,
 }
 
 /// A row of `attack` with its facts.
@@ -176,6 +188,26 @@ impl Ledger {
         study: &str,
         hash: &str,
     ) -> Result<RunRow, LedgerError> {
+        self.begin(command, suite, (study, hash), None)
+    }
+
+    /// A run that attacks the kept trees of another.
+    pub(crate) fn begin_regrade(
+        &self,
+        suite: &str,
+        hash: &str,
+        origin: &RunRow,
+    ) -> Result<RunRow, LedgerError> {
+        self.begin("regrade", suite, (&origin.study, hash), Some(&origin.id))
+    }
+
+    fn begin(
+        &self,
+        command: &str,
+        suite: &str,
+        (study, hash): (&str, &str),
+        origin: Option<&str>,
+    ) -> Result<RunRow, LedgerError> {
         let id = uuid::Uuid::now_v7().to_string();
         let row = RunRow {
             seed: blake3::hash(id.as_bytes()).to_hex().to_string(),
@@ -185,12 +217,24 @@ impl Ledger {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             suite: suite.to_owned(),
             study: study.to_owned(),
+            origin: origin.map(str::to_owned),
             id,
         };
         self.with(|connection| {
             connection.execute(
-                "INSERT INTO run (id, begun, command, tool, suite, study, study_hash, seed) VALUES (?,?,?,?,?,?,?,?)",
-                params![row.id, row.begun, row.command, row.tool, suite, row.study, hash, row.seed],
+                "INSERT INTO run (id, begun, command, tool, suite, study, study_hash, seed, origin)
+                 VALUES (?,?,?,?,?,?,?,?,?)",
+                params![
+                    row.id,
+                    row.begun,
+                    row.command,
+                    row.tool,
+                    suite,
+                    row.study,
+                    hash,
+                    row.seed,
+                    row.origin
+                ],
             )
         })?;
         Ok(row)
@@ -206,7 +250,7 @@ impl Ledger {
         self.with(|connection| {
             connection
                 .query_row(
-                    "SELECT id, begun, ended, command, tool, study, seed, suite FROM run WHERE ended IS NULL AND command = ?
+                    "SELECT id, begun, ended, command, tool, study, seed, suite, origin FROM run WHERE ended IS NULL AND command = ?
                      AND tool = ? AND suite = ? AND study_hash = ? ORDER BY begun DESC LIMIT 1",
                     params![command, env!("CARGO_PKG_VERSION"), suite, hash],
                     run_row,
@@ -226,7 +270,7 @@ impl Ledger {
     pub(crate) fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
         self.with(|connection| {
             let mut statement = connection
-                .prepare("SELECT id, begun, ended, command, tool, study, seed, suite FROM run ORDER BY begun DESC, id DESC")?;
+                .prepare("SELECT id, begun, ended, command, tool, study, seed, suite, origin FROM run ORDER BY begun DESC, id DESC")?;
             statement.query_map([], run_row)?.collect()
         })
     }
@@ -266,6 +310,16 @@ impl Ledger {
             change.commit()?;
             Ok(id)
         })
+    }
+
+    pub(crate) fn put_tree_hash(&self, unit: i64, hash: &str) -> Result<(), LedgerError> {
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE unit SET tree_hash = ? WHERE id = ?",
+                params![hash, unit],
+            )
+        })?;
+        Ok(())
     }
 
     pub(crate) fn booted(
@@ -311,7 +365,8 @@ impl Ledger {
         let rows = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT id, key, session, agent, framework, arm, replicate, step, attempt, state, tree, level, profile,
-                        boot_ms, requests, wall_ms, app_cpu_ms, cause, log, limits FROM unit WHERE run = ? ORDER BY id",
+                        boot_ms, requests, wall_ms, app_cpu_ms, cause, log, limits, tree_hash
+                 FROM unit WHERE run = ? ORDER BY id",
             )?;
             let rows: rusqlite::Result<Vec<_>> = statement
                 .query_map([run], |row| {
@@ -339,6 +394,7 @@ impl Ledger {
                         app_cpu_ms: row.get(16)?,
                         cause: None,
                         log: row.get::<_, Option<String>>(18)?.unwrap_or_default(),
+                        tree_hash: row.get(20)?,
                     };
                     Ok((unit, cause))
                 })?
@@ -493,6 +549,7 @@ fn run_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
         study: row.get(5)?,
         seed: row.get(6)?,
         suite: row.get(7)?,
+        origin: row.get(8)?,
     })
 }
 

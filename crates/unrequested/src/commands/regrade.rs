@@ -1,0 +1,278 @@
+//! `bench --regrade RUN`: the kept trees of a run, attacked with today's exploits. No agent is run.
+
+use std::path::{Path, PathBuf};
+
+use model::decision::Told;
+use model::{Cause, Fault, Step};
+use report::Paint;
+
+use super::bench::{Bencher, next, say_machine};
+use super::{check, chosen, findings_exit, is_incomplete, print};
+use crate::cli::{Bench, Cli, Format};
+use crate::context::{Context, suite_hash};
+use crate::decided::{self, Lock};
+use crate::exit::{Exit, Fatal};
+use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
+use crate::progress::Progress;
+use crate::session::Attackers;
+use crate::target::Stand;
+use crate::view;
+
+pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Result<Exit, Fatal> {
+    let entries = chosen(&bench.only)?;
+    if !cli.dir.join("ledger.db").is_file() {
+        return Err(Fatal::usage(format!(
+            "there is no ledger in {}, so no run to attack again",
+            cli.dir.display()
+        )));
+    }
+    let origin = find(&Ledger::open(&cli.dir)?, origin)?;
+    let context = Context::open(&cli.dir, cli.require_box)?;
+    let old = kept(
+        &context.ledger.units(&origin.id)?,
+        bench.framework.as_deref(),
+    );
+    if old.is_empty() {
+        return Err(Fatal::nothing(format!(
+            "the run {} has no session{}: nothing to attack again",
+            origin.id,
+            bench
+                .framework
+                .as_ref()
+                .map_or(String::new(), |id| format!(" of the framework `{id}`"))
+        )));
+    }
+    let progress = Progress::new(cli.quiet);
+    progress.line(&format!(
+        "unrequested {}  bench --regrade {}: {} kept tree{}, no agent is run",
+        env!("CARGO_PKG_VERSION"),
+        origin.id,
+        old.len(),
+        if old.len() == 1 { "" } else { "s" }
+    ));
+    say_machine(&context, &[], &progress);
+    let row = begin(&context, &origin, bench, &entries, &progress)?;
+    let done = context.ledger.units(&row.id)?;
+    let bencher = Bencher {
+        context: &context,
+        row: &row,
+        done: &done,
+        entries: &entries,
+        progress: &progress,
+    };
+    bencher.reference()?;
+    for unit in &old {
+        again(&bencher, &origin, unit)?;
+    }
+    context.ledger.end_run(&row.id)?;
+    let row = context.ledger.run(Some(&row.id))?;
+    let run = view::run(&context.ledger, &row)?;
+    print(&match bench.format {
+        Format::Json => report::json::render(&run),
+        Format::Terminal => {
+            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+            report::bench::render(&run, &order, &next(&run, &row, &[]), paint)
+                + &report::regrade::render(&run, paint)
+        }
+    })?;
+    if run
+        .sessions
+        .iter()
+        .filter(|session| session.agent != "reference")
+        .all(|session| session.trouble.is_some())
+    {
+        return Ok(Exit::Nothing);
+    }
+    Ok(
+        findings_exit(&run, bench.fail_on).unwrap_or(if is_incomplete(&run) {
+            Exit::Coverage
+        } else {
+            Exit::Done
+        }),
+    )
+}
+
+/// The run to attack again: one that keeps trees.
+fn find(ledger: &Ledger, name: &str) -> Result<RunRow, Fatal> {
+    let row = ledger.run(Some(name))?;
+    match row.command.as_str() {
+        "bench" | "regrade" => Ok(row),
+        other => Err(Fatal::usage(format!(
+            "{} is a run of `{other}`, which keeps no trees; only runs of `bench` can be attacked again",
+            row.id
+        ))),
+    }
+}
+
+/// A new run, or the unfinished one of the same wish.
+fn begin(
+    context: &Context,
+    origin: &RunRow,
+    bench: &Bench,
+    entries: &[&'static exploit::Entry],
+    progress: &Progress,
+) -> Result<RunRow, Fatal> {
+    let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
+    let wish = format!("{}\n{:?}\n{only:?}", origin.id, bench.framework);
+    let hash = blake3::hash(wish.as_bytes()).to_hex().to_string();
+    let suite = suite_hash();
+    let unfinished = if bench.fresh {
+        None
+    } else {
+        context.ledger.unfinished("regrade", &suite, &hash)?
+    };
+    Ok(match unfinished {
+        Some(row) => {
+            progress.line(&format!(
+                "resuming run {}: what was finished is kept",
+                row.id
+            ));
+            row
+        }
+        None => context.ledger.begin_regrade(&suite, &hash, origin)?,
+    })
+}
+
+/// The last attempt at each step of each session that has a tree.
+fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
+    let mut last: Vec<UnitRow> = Vec::new();
+    for unit in units {
+        let wanted = framework.is_none_or(|id| unit.new.framework == id);
+        if unit.new.tree.is_none() || !wanted {
+            continue;
+        }
+        let same =
+            |one: &UnitRow| one.new.session == unit.new.session && one.new.step == unit.new.step;
+        match last.iter_mut().find(|one| same(one)) {
+            Some(one) => *one = unit.clone(),
+            None => last.push(unit.clone()),
+        }
+    }
+    last
+}
+
+/// Where a unit's tree is now: where it was, or, when the whole folder was moved, in there.
+fn tree_of(context: &Context, origin: &RunRow, unit: &UnitRow) -> Option<PathBuf> {
+    let noted = PathBuf::from(unit.new.tree.as_deref()?);
+    if noted.is_dir() {
+        return Some(noted);
+    }
+    let name = noted.file_name()?;
+    let moved = context.dir.join("runs").join(&origin.id).join(name);
+    moved.is_dir().then_some(moved)
+}
+
+fn again(bencher: &Bencher<'_>, origin: &RunRow, unit: &UnitRow) -> Result<(), Fatal> {
+    let (context, progress) = (bencher.context, bencher.progress);
+    let old = &unit.new;
+    let is_done = |one: &UnitRow| {
+        one.new.session == old.session && one.new.step == old.step && one.state == "done"
+    };
+    if bencher.done.iter().any(is_done) {
+        return Ok(());
+    }
+    let agent = old.agent.strip_prefix("recorded:").unwrap_or(&old.agent);
+    let name = format!("{:<9}  {agent:<14}", old.framework);
+    let found = tree_of(context, origin, unit);
+    let new = NewUnit {
+        key: blake3::hash(format!("{} {} {}", old.session, old.step, suite_hash()).as_bytes())
+            .to_hex()
+            .to_string(),
+        tree: found
+            .as_ref()
+            .map_or_else(|| old.tree.clone(), |tree| Some(tree.display().to_string())),
+        ..old.clone()
+    };
+    let Some(tree) = found else {
+        let why = format!(
+            "its tree is gone: {} is no folder",
+            old.tree.as_deref().unwrap_or_default()
+        );
+        return failed(bencher, &new, None, &name, Fault::Harness, why);
+    };
+    let told = told(context, unit, &tree)?;
+    let framework = app::framework::find(&old.framework)
+        .filter(|one| app::framework::recognise(&tree).is_some_and(|found| found.id == one.id));
+    let Some(framework) = framework else {
+        let why = "the tree is no app of its framework".to_owned();
+        return failed(bencher, &new, Some(&told), &name, Fault::App, why);
+    };
+    progress.live(&format!("  {name}  installing its packages"));
+    let seed = bencher.seed(&old.session);
+    let plan = match context.ready(&tree, framework, &seed) {
+        Ok(plan) => plan,
+        Err(error) if error.is_missing() => return Err(error.into()),
+        Err(error) => {
+            let why = error.to_string();
+            return failed(bencher, &new, Some(&told), &name, error.fault(), why);
+        }
+    };
+    let stand = Stand::new(plan, exploit::contract());
+    let attackers = Attackers {
+        entries: bencher.entries,
+        seed,
+        name: &name,
+    };
+    check::attack_copies(
+        context,
+        bencher.row,
+        (&new, &told),
+        &stand,
+        &attackers,
+        progress,
+    )?;
+    let now = context.ledger.units(&bencher.row.id)?;
+    if let Some(ended) = now.iter().rev().find(|one| is_done(one)) {
+        progress.line(&format!(
+            "  {name}  {:>2} of {} resisted",
+            bencher.resisted(ended.id)?,
+            bencher.entries.len()
+        ));
+    }
+    Ok(())
+}
+
+fn failed(
+    bencher: &Bencher<'_>,
+    new: &NewUnit,
+    told: Option<&Told>,
+    name: &str,
+    fault: Fault,
+    why: String,
+) -> Result<(), Fatal> {
+    let unit = bencher.context.ledger.begin_unit(&bencher.row.id, new)?;
+    if let Some(told) = told {
+        bencher.context.ledger.put_reading(unit, told)?;
+    }
+    bencher
+        .progress
+        .line(&format!("  {name}  not attacked: {}", report::clean(&why)));
+    let cause = Cause {
+        fault,
+        step: Step::Boot,
+        why,
+    };
+    bencher.context.ledger.fail_unit(unit, &cause, "")?;
+    Ok(())
+}
+
+/// The kept source read with today's readers. Earlier steps are not kept, so that a decision's step is the one that was
+/// found then.
+fn told(context: &Context, unit: &UnitRow, tree: &Path) -> Result<Told, Fatal> {
+    let readings = vec![(String::new(), decision::read(tree))];
+    let wishes = decided::prompts(usize::MAX)?;
+    let mut told = decided::told(readings, &wishes, &Lock::default());
+    if let Some(then) = context.ledger.reading(unit.id)? {
+        for one in &mut told.decisions {
+            let print = one.decision.fingerprint();
+            if let Some(old) = then
+                .decisions
+                .iter()
+                .find(|old| old.decision.fingerprint() == print)
+            {
+                one.step.clone_from(&old.step);
+            }
+        }
+    }
+    Ok(told)
+}
