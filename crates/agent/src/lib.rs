@@ -1,16 +1,23 @@
 //! From prompts to a session: what agents are given, and what they left.
 //!
-//! This version knows one agent: `recorded`, the hand-written sample sessions of `recordings/`. Nothing here attacks
-//! or judges anything.
+//! Nothing here attacks or judges anything.
 
+mod access;
 mod embedded;
+mod ending;
 mod prompt;
 pub mod recorded;
 mod study;
+mod transcript;
+mod usage;
 
+pub use access::{Served, Upstream, serve};
 pub use embedded::{File, file, folder, write_folder};
+pub use ending::Ending;
 pub use prompt::{BadPrompt, Prompt, prompts};
 pub use study::{BadStudy, Cell, Study};
+pub use transcript::{Call, CallResult, Close, Entry, Role, Transcript};
+pub use usage::Usage;
 
 /// What went wrong with an agent's material.
 #[derive(Debug, thiserror::Error)]
