@@ -6,6 +6,7 @@ mod access;
 mod embedded;
 mod ending;
 mod prompt;
+pub mod proxy;
 pub mod recorded;
 mod study;
 mod transcript;
