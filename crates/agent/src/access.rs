@@ -1,10 +1,25 @@
 //! An agent's way to its model: a listener inside the agent's cell, served from outside.
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{JoinHandle, spawn};
+
+/// What an agent has in the place of a key. Every command that its model runs can see it.
+pub const DUMMY_KEY: &str = "sk-unrequested-dummy";
+
+/// What every agent's process has.
+pub(crate) fn environment(step: &crate::Step<'_>) -> Vec<(OsString, OsString)> {
+    vec![
+        ("PATH".into(), step.path.into()),
+        ("HOME".into(), step.home().into()),
+        ("TMPDIR".into(), step.root.join("tmp").into()),
+        ("LANG".into(), "C.UTF-8".into()),
+        ("TERM".into(), "dumb".into()),
+    ]
+}
 
 /// Where the model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +33,7 @@ pub struct Upstream {
 pub struct Served {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
+    passed: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
     /// A socket by which the listener's own network is reached, to wake it.
     wake: Option<TcpListener>,
@@ -28,17 +44,19 @@ pub fn serve(listener: TcpListener, upstream: Upstream) -> io::Result<Served> {
     let address = listener.local_addr()?;
     let ended = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ended);
+    let passed = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&passed);
     let wake = listener.try_clone()?;
     let thread = spawn(move || {
         while let Ok((agent, _)) = listener.accept() {
             if seen.load(Ordering::Acquire) {
                 return;
             }
-            let upstream = upstream.clone();
+            let (upstream, count) = (upstream.clone(), Arc::clone(&count));
             // Ends with its two sockets.
             spawn(move || {
                 if let Ok(model) = TcpStream::connect((upstream.host.as_str(), upstream.port)) {
-                    let _ = both_ways(&agent, &model);
+                    let _ = both_ways(&agent, &model, &count);
                 }
             });
         }
@@ -46,25 +64,28 @@ pub fn serve(listener: TcpListener, upstream: Upstream) -> io::Result<Served> {
     Ok(Served {
         address,
         ended,
+        passed,
         thread: Some(thread),
         wake: Some(wake),
     })
 }
 
-fn both_ways(agent: &TcpStream, model: &TcpStream) -> io::Result<()> {
+fn both_ways(agent: &TcpStream, model: &TcpStream, count: &Arc<AtomicU64>) -> io::Result<()> {
     let (from_agent, to_model) = (agent.try_clone()?, model.try_clone()?);
-    let up = spawn(move || pass(from_agent, to_model));
-    pass(model.try_clone()?, agent.try_clone()?);
+    let up_count = Arc::clone(count);
+    let up = spawn(move || pass(from_agent, to_model, &up_count));
+    pass(model.try_clone()?, agent.try_clone()?, count);
     let _ = up.join();
     Ok(())
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
     let mut chunk = [0; 16 << 10];
     while let Ok(read) = from.read(&mut chunk) {
         if read == 0 || to.write_all(&chunk[..read]).is_err() {
             break;
         }
+        count.fetch_add(read as u64, Ordering::Relaxed);
     }
     let _ = to.shutdown(Shutdown::Write);
     let _ = from.shutdown(Shutdown::Read);
@@ -73,6 +94,11 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
 impl Served {
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Bytes that went either way so far: while it grows, agent and model are heard of.
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
     }
 }
 

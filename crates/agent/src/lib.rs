@@ -3,8 +3,12 @@
 //! Nothing here attacks or judges anything.
 
 mod access;
+mod claude_code;
+mod cli;
+mod codex;
 mod embedded;
 mod ending;
+mod lines;
 mod prompt;
 pub mod proxy;
 pub mod recorded;
@@ -12,7 +16,8 @@ mod study;
 mod transcript;
 mod usage;
 
-pub use access::{Served, Upstream, serve};
+pub use access::{DUMMY_KEY, Served, Upstream, serve};
+pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopped, find};
 pub use embedded::{File, file, folder, write_folder};
 pub use ending::Ending;
 pub use prompt::{BadPrompt, Prompt, prompts};

@@ -24,7 +24,9 @@ impl Usage {
 
     /// All that the model read: ATIF's `prompt_tokens`.
     pub fn all_input(&self) -> u64 {
-        self.input + self.cache_read + self.cache_write
+        self.input
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write)
     }
 
     /// What came on top of an earlier total of the same conversation. `None` when that total is no earlier one: a counter

@@ -180,6 +180,7 @@ impl Plan {
             hide: Vec::new(),
             limits: Limits::default(),
             network: Network::Loopback,
+            listen: Vec::new(),
         };
         let cell = cell::spawn(&spec, self.level).map_err(|error| harness(error.to_string()))?;
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -95,6 +95,15 @@ impl Cell {
         }
         match self.ask(Request::Socket(from))? {
             (Reply::Socket, Some(socket)) => Ok(socket),
+            (Reply::Failed(why), _) => Err(io::Error::other(why)),
+            _ => Err(io::Error::other("the holder sent no socket")),
+        }
+    }
+
+    /// The next of the sockets that `Spec::listen` named: in the command's network, accepted out here.
+    pub fn listener(&self) -> io::Result<TcpListener> {
+        match self.ask(Request::Listener)? {
+            (Reply::Socket, Some(socket)) => Ok(socket.into()),
             (Reply::Failed(why), _) => Err(io::Error::other(why)),
             _ => Err(io::Error::other("the holder sent no socket")),
         }

@@ -20,6 +20,7 @@ mod sockets;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,6 +108,9 @@ pub struct Spec {
     pub hide: Vec<PathBuf>,
     pub limits: Limits,
     pub network: Network,
+    /// Addresses in the command's network at which somebody out here listens: the sockets are there before the command
+    /// starts, and are had by `Cell::listener`.
+    pub listen: Vec<SocketAddr>,
 }
 
 impl Spec {
@@ -125,6 +129,7 @@ impl Spec {
             hide: Vec::new(),
             limits: Limits::default(),
             network: Network::Loopback,
+            listen: Vec::new(),
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum Request {
     /// The status with the CPU time, which takes a look at every process.
     Usage,
     Socket(IpAddr),
+    /// The next of the listening sockets that the setup named.
+    Listener,
     End,
 }
 
@@ -239,6 +241,7 @@ impl Setup {
             hide,
             limits,
             network,
+            listen,
         } = &self.spec;
         let mut to = Encoder::default();
         to.number(VERSION)
@@ -274,6 +277,9 @@ impl Setup {
             .list(&self.links, |to, (name, target)| {
                 to.bytes(name.as_os_str().as_bytes())
                     .bytes(target.as_os_str().as_bytes());
+            })
+            .list(listen, |to, address| {
+                to.bytes(address.to_string().as_bytes());
             });
         to.0
     }
@@ -284,7 +290,7 @@ impl Setup {
             return Err(malformed());
         }
         let path = |from: &mut Decoder<'_>| from.words().map(PathBuf::from);
-        let spec = Spec {
+        let mut spec = Spec {
             command: from.list(Decoder::words)?,
             env: from.list(|from| Ok((from.words()?, from.words()?)))?,
             cwd: path(&mut from)?,
@@ -305,6 +311,7 @@ impl Setup {
             } else {
                 Network::Loopback
             },
+            listen: Vec::new(),
         };
         let level = if from.number()? == 1 {
             Level::Boxed
@@ -313,14 +320,18 @@ impl Setup {
         };
         let become_user = from.option()?.map(|user| user as u32);
         let shown_user = from.option()?.zip(from.option()?);
+        let unshare = path(&mut from)?;
+        let out_of_memory = from.list(path)?.pop();
+        let links = from.list(|from| Ok((path(from)?, path(from)?)))?;
+        spec.listen = from.list(|from| from.text()?.parse().map_err(|_| malformed()))?;
         Ok(Self {
             spec,
             level,
             become_user,
             shown_user: shown_user.map(|(user, group)| (user as u32, group as u32)),
-            unshare: path(&mut from)?,
-            out_of_memory: from.list(path)?.pop(),
-            links: from.list(|from| Ok((path(from)?, path(from)?)))?,
+            unshare,
+            out_of_memory,
+            links,
         })
     }
 }
@@ -332,6 +343,7 @@ impl Request {
             Self::Status => to.number(0),
             Self::End => to.number(1),
             Self::Usage => to.number(4),
+            Self::Listener => to.number(5),
             Self::Socket(IpAddr::V4(from)) => to.number(2).number(u64::from(from.to_bits())),
             Self::Socket(IpAddr::V6(from)) => to.number(3).bytes(&from.octets()),
         };
@@ -344,6 +356,7 @@ impl Request {
             0 => Ok(Self::Status),
             1 => Ok(Self::End),
             4 => Ok(Self::Usage),
+            5 => Ok(Self::Listener),
             2 => Ok(Self::Socket(IpAddr::V4((from.number()? as u32).into()))),
             3 => {
                 let octets: [u8; 16] = from.bytes()?.try_into().map_err(|_| malformed())?;
@@ -434,6 +447,7 @@ mod tests {
         spec.read = vec!["/a".into(), "/b".into()];
         spec.hide = vec!["/h".into()];
         spec.network = Network::Host;
+        spec.listen = vec!["127.0.0.1:80".parse().unwrap(), "[::1]:9".parse().unwrap()];
         let setup = Setup {
             spec,
             level: Level::Boxed,

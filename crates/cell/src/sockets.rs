@@ -19,6 +19,11 @@ pub(crate) fn bound(from: IpAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Listening there. The port is asked for by its number: whoever connects has to know it beforehand.
+pub(crate) fn listening(at: SocketAddr) -> io::Result<OwnedFd> {
+    std::net::TcpListener::bind(at).map(OwnedFd::from)
+}
+
 #[cfg(target_os = "linux")]
 fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     rustix::net::socket_with(

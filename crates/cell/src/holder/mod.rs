@@ -69,6 +69,13 @@ fn run() -> io::Result<()> {
         Ok(details) => details,
         Err(why) => return answer(&Reply::NoBox(why)),
     };
+    let mut listeners = Vec::new();
+    for at in setup.spec.listen.iter().rev() {
+        match sockets::listening(*at) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => return answer(&Reply::NoBox(format!("cannot listen at {at}: {error}"))),
+        }
+    }
     let (output, pipe) = Output::new(setup.spec.limits.log)?;
     let main = match start::command(&setup, pipe) {
         Ok(main) => main,
@@ -86,6 +93,7 @@ fn run() -> io::Result<()> {
         limits: setup.spec.limits,
         exit: None,
         killed: None,
+        listeners,
     }
     .serve()
 }
@@ -134,6 +142,8 @@ struct Holder {
     disk: Disk,
     exit: Option<Exit>,
     killed: Option<Killed>,
+    /// Not yet handed out; the next one is the last.
+    listeners: Vec<OwnedFd>,
 }
 
 impl Holder {
@@ -249,6 +259,15 @@ impl Holder {
                 self.reap();
                 self.tell_status(true)?;
                 return Ok(false);
+            }
+            Request::Listener => {
+                let socket = self.listeners.pop();
+                let reply = match &socket {
+                    Some(_) => Reply::Socket,
+                    None => Reply::Failed("no listening socket is left".into()),
+                };
+                let socket = socket.as_ref().map(AsFd::as_fd);
+                message::send(&self.control, &reply.encode(), socket)?;
             }
             Request::Socket(from) => match sockets::bound(from) {
                 Ok(socket) => {
