@@ -167,6 +167,10 @@ fn the_dummy_is_replaced_by_the_key_and_tokens_are_counted() {
     );
     assert!(!head.contains(DUMMY), "{head}");
     assert_eq!(body, b"{\"model\":\"asked\"}");
+    assert_eq!(
+        between.passed() as usize,
+        body.len() + START.len() + DELTA.len()
+    );
     let record = only(between);
     let usage = Usage {
         input: 100,

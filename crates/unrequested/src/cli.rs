@@ -211,6 +211,7 @@ pub(crate) struct Replay {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Bench {
     /// A study file; the shipped samples when left out.
     pub(crate) study: Option<PathBuf>,
@@ -227,6 +228,15 @@ pub(crate) struct Bench {
     /// is run.
     #[arg(long, value_name = "RUN", conflicts_with = "study")]
     pub(crate) regrade: Option<String>,
+    /// Print what would be run, for how much and how long, and run nothing.
+    #[arg(long, conflicts_with = "regrade")]
+    pub(crate) plan: bool,
+    /// Run agents that cost money without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Prices of models instead of study/prices.toml, in the same form.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Exit with 10 from this finding on.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::key::Scrub;
 use super::meter::{Form, Meter};
 use super::rules::{self, Asked, Refusal, Vendor};
-use super::{Counted, Log, Outcome, Record, Settings, Tally};
+use super::{Counted, Log, Outcome, Passed, Record, Settings, Tally};
 
 /// Both vendors refuse more.
 const LARGEST_REQUEST: usize = 32 << 20;
@@ -65,11 +66,17 @@ struct Inner {
     settings: Settings,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     log: Log,
+    passed: Passed,
     slots: Arc<Semaphore>,
 }
 
 impl Forward {
-    pub(super) fn new(settings: Settings, tls: Option<ClientConfig>, log: Log) -> io::Result<Self> {
+    pub(super) fn new(
+        settings: Settings,
+        tls: Option<ClientConfig>,
+        log: Log,
+        passed: Passed,
+    ) -> io::Result<Self> {
         let tls = match tls {
             Some(config) => {
                 let name =
@@ -83,6 +90,7 @@ impl Forward {
                 settings,
                 tls,
                 log,
+                passed,
                 slots: Arc::new(Semaphore::new(MOST_AT_A_TIME)),
             }),
         })
@@ -187,6 +195,7 @@ impl Inner {
             return Err(refused(Refusal::Unreadable("it is compressed")));
         }
         let body = whole(body).await.map_err(refused)?;
+        self.passed.fetch_add(body.len() as u64, Ordering::Relaxed);
         *asked = rules::body(&body).map_err(refused)?;
 
         let target = head
@@ -453,6 +462,8 @@ impl Body for Tap {
                         continue;
                     };
                     if let Some(note) = &mut this.note {
+                        let passed = &note.shared.passed;
+                        passed.fetch_add(data.len() as u64, Ordering::Relaxed);
                         note.meter.read(&data);
                     }
                     let data = this.scrub.pass(data);

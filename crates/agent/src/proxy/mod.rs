@@ -15,6 +15,7 @@ mod rules;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -131,11 +132,14 @@ pub enum ProxyError {
 }
 
 type Log = Arc<Mutex<Vec<Record>>>;
+/// Bytes of requests and replies, as they pass.
+type Passed = Arc<AtomicU64>;
 
 /// Serves until it is dropped; then every connection ends.
 pub struct Proxy {
     address: SocketAddr,
     log: Log,
+    passed: Passed,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -149,12 +153,12 @@ pub fn serve(listener: TcpListener, settings: Settings) -> Result<Proxy, ProxyEr
         .tls
         .then(|| client_config(&settings.roots))
         .transpose()?;
-    let log = Log::default();
+    let (log, passed) = (Log::default(), Passed::default());
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let forward = forward::Forward::new(settings, tls, Arc::clone(&log))?;
+    let forward = forward::Forward::new(settings, tls, Arc::clone(&log), Arc::clone(&passed))?;
     let thread = std::thread::Builder::new()
         .name("model-proxy".into())
         .spawn(move || {
@@ -170,6 +174,7 @@ pub fn serve(listener: TcpListener, settings: Settings) -> Result<Proxy, ProxyEr
     Ok(Proxy {
         address,
         log,
+        passed,
         stop: Some(stop),
         thread: Some(thread),
     })
@@ -193,6 +198,11 @@ fn client_config(extra: &[Vec<u8>]) -> Result<rustls::ClientConfig, ProxyError> 
 impl Proxy {
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many bytes went either way so far: whether the model is heard of at all.
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
     }
 
     /// All that was asked so far and has ended, in the order of the ends. A step's part is what came since it began.

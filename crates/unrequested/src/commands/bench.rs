@@ -1,16 +1,17 @@
 //! `bench`: sessions of a study, attacked and scored.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent::{Cell, Study, recorded};
+use agent::{Cell, Estimate, Planned, Prices, Study, recorded};
 use exploit::Seed;
 use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
 
 use super::decisions::sample_told;
-use super::{called, chosen, findings_exit, is_incomplete, print};
+use super::{called, chosen, consent, findings_exit, is_incomplete, print};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::exit::{Exit, Fatal};
@@ -45,9 +46,13 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         study.frameworks = vec![framework.clone()];
     }
     let entries = chosen(&bench.only)?;
+    let prices = consent::prices(bench.prices.as_deref())?;
+    let progress = Progress::new(cli.quiet);
+    if bench.plan {
+        return plan(&study, &name, &prices);
+    }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
-    let progress = Progress::new(cli.quiet);
     progress.line(&format!(
         "unrequested {}  bench  {name}, {} hand-written sample sessions",
         env!("CARGO_PKG_VERSION"),
@@ -71,6 +76,20 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     } else {
         context.ledger.unfinished("bench", &suite, &hash)?
     };
+    let done = match &old {
+        Some(row) => context.ledger.units(&row.id)?,
+        None => Vec::new(),
+    };
+    // Before anything is written: a refusal leaves no run that waits for its end.
+    let left: Vec<Planned> = cells
+        .iter()
+        .filter(|cell| !is_done(&done, &cell.id()))
+        .filter_map(planned)
+        .collect();
+    let estimate = Estimate::of(&left, &[], &prices);
+    consent::consent(&estimate, bench.yes, &mut consent::Terminal, |text| {
+        progress.warn(text);
+    })?;
     let row = match old {
         Some(row) => {
             progress.line(&format!(
@@ -81,7 +100,6 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         }
         None => context.ledger.begin_run("bench", &suite, &text, &hash)?,
     };
-    let done = context.ledger.units(&row.id)?;
 
     let bencher = Bencher {
         context: &context,
@@ -115,6 +133,48 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
             Exit::Done
         }),
     )
+}
+
+fn is_done(units: &[UnitRow], session: &str) -> bool {
+    units
+        .iter()
+        .any(|unit| unit.new.session == session && unit.state == "done")
+}
+
+/// A session that costs money, if it is one.
+fn planned(cell: &Cell) -> Option<Planned> {
+    let cli = agent::find(&cell.agent)?;
+    Some(Planned {
+        agent: cell.agent.clone(),
+        model: cli.model.to_owned(),
+        steps: LAST_STEP as u32,
+    })
+}
+
+/// `--plan`: what would be run.
+fn plan(study: &Study, name: &str, prices: &Prices) -> Result<Exit, Fatal> {
+    let cells = study.cells();
+    let mut out = format!("{name}: {} sessions\n", cells.len());
+    for cell in &cells {
+        let _ = writeln!(out, "  {}", cell.id());
+    }
+    let left: Vec<Planned> = cells.iter().filter_map(planned).collect();
+    let samples = cells.len() - left.len();
+    if samples > 0 {
+        let _ = writeln!(
+            out,
+            "{samples} of them are hand-written samples: no model is called, nothing is paid for"
+        );
+    }
+    if !left.is_empty() {
+        let _ = write!(
+            out,
+            "Real agents, whose models are paid for:\n{}",
+            Estimate::of(&left, &[], prices).text()
+        );
+    }
+    print(&out)?;
+    Ok(Exit::Done)
 }
 
 /// Two lines about the machine before anything happens.
@@ -214,9 +274,7 @@ pub(super) struct Bencher<'a> {
 
 impl Bencher<'_> {
     pub(super) fn is_done(&self, session: &str) -> bool {
-        self.done
-            .iter()
-            .any(|unit| unit.new.session == session && unit.state == "done")
+        is_done(self.done, session)
     }
 
     pub(super) fn seed(&self, session: &str) -> Seed {

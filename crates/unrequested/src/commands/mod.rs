@@ -3,6 +3,7 @@
 mod bench;
 mod calibrate;
 mod check;
+mod consent;
 pub(crate) mod decisions;
 mod doctor;
 mod explain;
