@@ -3,6 +3,7 @@
 //! Nothing here attacks or judges anything.
 
 mod access;
+pub mod atif;
 mod claude_code;
 mod cli;
 mod codex;
