@@ -183,7 +183,9 @@ fn tool_call((id, call): &(String, &Call)) -> Value {
     let arguments = match &call.arguments {
         Value::Object(map) => map.clone(),
         Value::Null => Map::new(),
-        other => Map::from_iter([("input".to_owned(), other.clone())]),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::from_iter([("input".to_owned(), call.arguments.clone())])
+        }
     };
     json!({"tool_call_id": id, "function_name": call.tool, "arguments": arguments})
 }
