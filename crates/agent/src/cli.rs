@@ -211,6 +211,26 @@ pub fn find(id: &str) -> Option<&'static Cli> {
     ALL.into_iter().find(|cli| cli.id == id)
 }
 
+impl Package {
+    /// `package.json` and its lock file, by which npm fetches this very archive and nothing else.
+    pub fn manifest(&self) -> [(&'static str, String); 2] {
+        let wants = serde_json::json!({ self.name: self.wanted });
+        let manifest = serde_json::json!({"name": "agent", "private": true, "dependencies": wants});
+        let place = format!("node_modules/{}", self.name);
+        let mut entry = serde_json::json!({
+            "version": self.wanted.rsplit('@').next(), "resolved": self.archive, "integrity": self.integrity});
+        if let Some(other) = self.wanted.strip_prefix("npm:") {
+            entry["name"] = other.rsplit_once('@').map(|(name, _)| name).into();
+        }
+        let lock = serde_json::json!({"name": "agent", "lockfileVersion": 3, "requires": true,
+            "packages": {"": {"name": "agent", "dependencies": wants}, place: entry}});
+        [
+            ("package.json", manifest.to_string()),
+            ("package-lock.json", lock.to_string()),
+        ]
+    }
+}
+
 impl Cli {
     /// The first row that fits; nothing that fits no row is a result of the agent.
     pub fn ending(&self, evidence: &Evidence<'_>) -> Ending {

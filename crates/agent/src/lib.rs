@@ -15,6 +15,7 @@ mod prices;
 mod prompt;
 pub mod proxy;
 pub mod recorded;
+pub mod session;
 mod settle;
 mod study;
 mod transcript;
@@ -28,7 +29,7 @@ pub use estimate::{Basis, Estimate, Past, Planned};
 pub use prices::{BadPrices, Cost, Prices};
 pub use prompt::{BadPrompt, Prompt, prompts};
 pub use settle::{Settled, Source, settle};
-pub use study::{BadStudy, Cell, Study};
+pub use study::{BadStudy, Budget, Cell, Choice, Driven, Study};
 pub use transcript::{Call, CallResult, Close, Entry, Role, Transcript};
 pub use usage::Usage;
 

@@ -1,8 +1,11 @@
 //! A study: which agents build on which frameworks, under which arms, how often.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde::Deserialize;
 
-use crate::{embedded, recorded};
+use crate::{cli, embedded, recorded};
 
 /// A study file, `version = 1`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -13,12 +16,79 @@ pub struct Study {
     pub frameworks: Vec<String>,
     pub arms: Vec<String>,
     pub replicates: u32,
+    /// Versions and models, by the agent's id; what is left out is as `unrequested list` says.
+    #[serde(default)]
+    pub agent: BTreeMap<String, Choice>,
+    #[serde(default)]
+    pub budget: Budget,
+}
+
+/// Which of its versions and models an agent is driven with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Choice {
+    pub version: Option<String>,
+    pub model: Option<String>,
+}
+
+/// What an agent may take, the same for every agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    pub step_seconds: u64,
+    pub session_seconds: u64,
+    /// Without a word of the agent, its commands or its model.
+    pub quiet_seconds: u64,
+    /// How often a step is run when what surrounds the agent is at fault.
+    pub attempts: u32,
+    pub pause_seconds: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            step_seconds: 3600,
+            session_seconds: 4 * 3600,
+            quiet_seconds: 900,
+            attempts: 3,
+            pause_seconds: 60,
+        }
+    }
+}
+
+impl Budget {
+    pub fn step(&self) -> Duration {
+        Duration::from_secs(self.step_seconds)
+    }
+
+    pub fn session(&self) -> Duration {
+        Duration::from_secs(self.session_seconds)
+    }
+
+    pub fn quiet(&self) -> Duration {
+        Duration::from_secs(self.quiet_seconds)
+    }
+
+    pub fn pause(&self) -> Duration {
+        Duration::from_secs(self.pause_seconds)
+    }
+}
+
+/// A real agent, as it is driven in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Driven {
+    pub cli: String,
+    pub version: String,
+    pub model: String,
 }
 
 /// One session of a study, before it has been run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
+    /// `recorded:hardened`, `claude-code@2.1.330`.
     pub agent: String,
+    /// `None` for a sample.
+    pub driven: Option<Driven>,
     pub framework: String,
     pub arm: String,
     pub replicate: u32,
@@ -55,6 +125,10 @@ pub enum BadStudy {
     Empty(&'static str),
     #[error("`replicates` must be from 1 to 1000, not {0}")]
     Replicates(u32),
+    #[error("[agent.{0}] is about an agent that the study does not name in `agents`")]
+    Unused(String),
+    #[error("[budget] `{0}` must be more than zero")]
+    Budget(&'static str),
 }
 
 impl Study {
@@ -99,9 +173,11 @@ impl Study {
             if !frameworks.contains(framework) {
                 return Err(unknown("the framework", framework, frameworks));
             }
+            let drivable = cli::ALL.iter().map(|cli| cli.id.to_owned());
             let known: Vec<String> = recorded::names(framework)
                 .iter()
                 .map(|name| format!("recorded:{name}"))
+                .chain(drivable)
                 .collect();
             for agent in &study.agents {
                 if !known.contains(agent) {
@@ -109,7 +185,34 @@ impl Study {
                 }
             }
         }
+        for agent in study.agent.keys() {
+            if !study.agents.contains(agent) {
+                return Err(BadStudy::Unused(agent.clone()));
+            }
+        }
+        let budget = study.budget;
+        for (name, value) in [
+            ("step_seconds", budget.step_seconds),
+            ("session_seconds", budget.session_seconds),
+            ("quiet_seconds", budget.quiet_seconds),
+            ("attempts", u64::from(budget.attempts)),
+        ] {
+            if value == 0 {
+                return Err(BadStudy::Budget(name));
+            }
+        }
         Ok(study)
+    }
+
+    /// How an agent of the study is driven; `None` for a sample.
+    fn driven(&self, agent: &str) -> Option<Driven> {
+        let cli = cli::find(agent)?;
+        let choice = self.agent.get(agent).cloned().unwrap_or_default();
+        Some(Driven {
+            cli: cli.id.to_owned(),
+            version: choice.version.unwrap_or_else(|| cli.version.to_owned()),
+            model: choice.model.unwrap_or_else(|| cli.model.to_owned()),
+        })
     }
 
     /// Every session, frameworks first.
@@ -118,9 +221,15 @@ impl Study {
         for framework in &self.frameworks {
             for arm in &self.arms {
                 for agent in &self.agents {
+                    let driven = self.driven(agent);
+                    let name = driven.as_ref().map_or_else(
+                        || agent.clone(),
+                        |driven| format!("{}@{}", driven.cli, driven.version),
+                    );
                     for replicate in 1..=self.replicates {
                         cells.push(Cell {
-                            agent: agent.clone(),
+                            agent: name.clone(),
+                            driven: driven.clone(),
                             framework: framework.clone(),
                             arm: arm.clone(),
                             replicate,
@@ -182,6 +291,32 @@ mod tests {
             .to_string();
         assert!(typo.contains("replicats"), "{typo}");
         assert!(Study::parse(&text.replace("version = 1", "version = 2")).is_err());
+    }
+
+    #[test]
+    fn a_real_agent_has_a_version_and_a_model() {
+        let text = "version = 1\nagents = [\"codex\", \"claude-code\"]\nframeworks = [\"fastapi\"]\narms = [\"silent\"]\nreplicates = 2\n";
+        let more = "[agent.claude-code]\nmodel = \"m\"\n[budget]\nstep_seconds = 9\n";
+        let study = Study::parse(&format!("{text}{more}")).unwrap();
+        let cells = study.cells();
+        assert_eq!(cells.len(), 4);
+        assert_eq!(cells[2].id(), "fastapi/claude-code@2.1.330/silent/1");
+        assert_eq!(cells[2].driven.as_ref().unwrap().model, "m");
+        assert_eq!(
+            study.budget,
+            Budget {
+                step_seconds: 9,
+                ..Budget::default()
+            }
+        );
+        let wrong = |more: &str| {
+            Study::parse(&format!("{text}{more}"))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(wrong("[agent.codx]\n").contains("codx"));
+        assert!(wrong("[agent.codex]\nmodle = \"m\"\n").contains("modle"));
+        assert!(wrong("[budget]\nattempts = 0\n").contains("attempts"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub use boot::{Boot, BootError, Plan, Running, Settings};
 pub use build::build;
 pub use framework::Framework;
 pub use install::{
-    InstallError, Installed, Node, Python, Rust, Workshop, cache_folder, install, remove_unfinished,
+    InstallError, Installed, Node, Python, Rust, Workshop, cache_folder, install, install_packages,
+    remove_unfinished,
 };
 pub use literals::literals;
 pub use tree::{TreeError, copy_tree, read_file, read_text, tree_hash};

@@ -221,6 +221,9 @@ pub(crate) struct Bench {
     /// Only these exploits, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
+    /// Where agents find their model: a server that speaks as their vendor's does.
+    #[arg(long, value_name = "http://HOST:PORT")]
+    pub(crate) model_server: Option<String>,
     /// Begin anew although an unfinished run of the same study could be resumed.
     #[arg(long)]
     pub(crate) fresh: bool,

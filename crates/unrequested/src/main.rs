@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod context;
 mod decided;
+mod drive;
 mod exit;
 mod ledger;
 mod progress;

@@ -148,6 +148,12 @@ pub fn install(
     }
 }
 
+/// Installs what a folder's `package.json` and lock file name, without being about an app. The program of a package must not
+/// need what its install script would do: no script runs.
+pub fn install_packages(folder: &Path, workshop: &Workshop) -> Result<Installed, InstallError> {
+    node::install(folder, &Node::look()?, workshop)
+}
+
 /// Removes from `cache` what a killed process began and nobody fills now.
 pub fn remove_unfinished(cache: &Path) {
     for kind in ["python", "node", "rust", "build"] {

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent::{Cell, Estimate, Planned, Prices, Study, recorded};
+use agent::{Cell, Driven, Estimate, Planned, Prices, Study, Upstream, recorded};
 use exploit::Seed;
+use model::decision::Told;
 use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
@@ -14,6 +15,7 @@ use super::decisions::sample_told;
 use super::{called, chosen, consent, findings_exit, is_incomplete, print};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
+use crate::drive::{self, Driver};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{NewUnit, RunRow, UnitRow};
 use crate::progress::Progress;
@@ -53,12 +55,10 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
-    progress.line(&format!(
-        "unrequested {}  bench  {name}, {} hand-written sample sessions",
-        env!("CARGO_PKG_VERSION"),
-        cells.len()
-    ));
-    progress.line("No model is called: these samples show the instrument, not any agent.");
+    let upstream = upstream(bench, &cells)?;
+    for line in introduction(&name, &cells) {
+        progress.line(&line);
+    }
     let context = Context::open(&cli.dir, cli.require_box)?;
     say_machine(&context, &tools, &progress);
     for line in &skipped {
@@ -109,10 +109,31 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         progress: &progress,
     };
     bencher.reference()?;
+    let mut on_the_way = 0;
     for cell in &cells {
-        bencher.cell(cell)?;
+        let settled = match (&cell.driven, &upstream) {
+            (Some(driven), Some(upstream)) => {
+                let driver = Driver {
+                    context: &context,
+                    row: &row,
+                    progress: &progress,
+                    upstream,
+                    budget: study.budget,
+                };
+                bencher.driven(cell, driven, &driver)?
+            }
+            (Some(_), None) | (None, _) => bencher.cell(cell).map(|()| true)?,
+        };
+        on_the_way += usize::from(!settled);
     }
-    context.ledger.end_run(&row.id)?;
+    if on_the_way == 0 {
+        context.ledger.end_run(&row.id)?;
+    } else {
+        progress.warn(&format!(
+            "NOTE: {on_the_way} of {} sessions could not go on; the same command goes on with them",
+            cells.len()
+        ));
+    }
     let row = context.ledger.run(Some(&row.id))?;
     let run = view::run(&context.ledger, &row)?;
     let text = match bench.format {
@@ -143,10 +164,10 @@ fn is_done(units: &[UnitRow], session: &str) -> bool {
 
 /// A session that costs money, if it is one.
 fn planned(cell: &Cell) -> Option<Planned> {
-    let cli = agent::find(&cell.agent)?;
+    let driven = cell.driven.as_ref()?;
     Some(Planned {
         agent: cell.agent.clone(),
-        model: cli.model.to_owned(),
+        model: driven.model.clone(),
         steps: LAST_STEP as u32,
     })
 }
@@ -175,6 +196,56 @@ fn plan(study: &Study, name: &str, prices: &Prices) -> Result<Exit, Fatal> {
     }
     print(&out)?;
     Ok(Exit::Done)
+}
+
+/// What a study is, before anything happens.
+fn introduction(name: &str, cells: &[Cell]) -> Vec<String> {
+    let real = cells.iter().filter(|cell| cell.driven.is_some()).count();
+    let samples = cells.len() - real;
+    let mut parts = Vec::new();
+    if samples > 0 {
+        parts.push(format!("{samples} hand-written sample sessions"));
+    }
+    if real > 0 {
+        parts.push(format!("{real} sessions of real agents"));
+    }
+    let first = format!(
+        "unrequested {}  bench  {name}, {}",
+        env!("CARGO_PKG_VERSION"),
+        parts.join(", ")
+    );
+    let mut lines = vec![first];
+    if real == 0 {
+        lines.push("No model is called: these samples show the instrument, not any agent.".into());
+    }
+    lines
+}
+
+/// Where the model is, when a real agent needs one.
+fn upstream(bench: &Bench, cells: &[Cell]) -> Result<Option<Upstream>, Fatal> {
+    let real = cells.iter().find_map(|cell| cell.driven.as_ref());
+    let Some(driven) = real else {
+        return Ok(None);
+    };
+    let Some(address) = &bench.model_server else {
+        return Err(Fatal {
+            exit: Exit::Missing,
+            why: format!(
+                "{} needs a model: name its server with --model-server http://HOST:PORT",
+                driven.cli
+            ),
+        });
+    };
+    let wrong = || Fatal::usage(format!("`{address}` is no http://HOST:PORT"));
+    let rest = address.strip_prefix("http://").ok_or_else(wrong)?;
+    let (host, port) = rest
+        .trim_end_matches('/')
+        .rsplit_once(':')
+        .ok_or_else(wrong)?;
+    Ok(Some(Upstream {
+        host: host.to_owned(),
+        port: port.parse().map_err(|_| wrong())?,
+    }))
 }
 
 /// Two lines about the machine before anything happens.
@@ -300,16 +371,16 @@ impl Bencher<'_> {
         }
         let plan = self.context.reference_plan(&self.seed(REFERENCE))?;
         let stand = Stand::new(plan, exploit::contract());
-        self.unit(&new, &stand, "axum       reference     ")
+        self.unit(&new, None, &stand, "axum       reference     ")
     }
 
+    /// A sample's session.
     fn cell(&self, cell: &Cell) -> Result<(), Fatal> {
         let session = cell.id();
         if self.is_done(&session) {
             return Ok(());
         }
         let recording = cell.recording().unwrap_or(&cell.agent);
-        let name = format!("{:<9}  {recording:<14}", cell.framework);
         let tree = self
             .context
             .dir
@@ -317,57 +388,94 @@ impl Bencher<'_> {
             .join(&self.row.id)
             .join(session.replace(['/', ':'], "-"));
         write_tree(&cell.framework, recording, &tree)?;
-        let new = NewUnit {
+        let steps = recorded::steps(&cell.framework, recording);
+        let new = Self::new_unit(cell, steps.last().cloned().unwrap_or_default(), Some(&tree));
+        let told = sample_told(&cell.framework, recording)?;
+        let name = format!("{:<9}  {recording:<14}", cell.framework);
+        self.tree(&new, &told, &tree, &name)
+    }
+
+    /// A real agent's session: what is left of it is run, then its tree is attacked. False when it could not go on.
+    fn driven(&self, cell: &Cell, driven: &Driven, driver: &Driver<'_>) -> Result<bool, Fatal> {
+        if self.is_done(&cell.id()) {
+            return Ok(true);
+        }
+        let name = format!("{:<9}  {:<14}", cell.framework, cell.agent);
+        match driver.session(cell, driven)? {
+            drive::Outcome::Built { tree, told, step } => {
+                let new = Self::new_unit(cell, step, Some(&tree));
+                self.tree(&new, &told, &tree, &name)?;
+                Ok(true)
+            }
+            drive::Outcome::NoResult(why) => {
+                let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
+                let last = prompts.last().map(|prompt| prompt.id.clone());
+                let new = Self::new_unit(cell, last.unwrap_or_default(), None);
+                self.failed(&new, None, &name, Fault::Harness, why)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn new_unit(cell: &Cell, step: String, tree: Option<&Path>) -> NewUnit {
+        let session = cell.id();
+        NewUnit {
             key: blake3::hash(format!("{session} {}", suite_hash()).as_bytes())
                 .to_hex()
                 .to_string(),
-            session: session.clone(),
+            session,
             agent: cell.agent.clone(),
             framework: cell.framework.clone(),
             arm: cell.arm.clone(),
             replicate: cell.replicate,
-            step: recorded::steps(&cell.framework, recording)
-                .last()
-                .cloned()
-                .unwrap_or_default(),
-            tree: Some(tree.display().to_string()),
-        };
-        let framework = app::framework::find(&cell.framework);
+            step,
+            tree: tree.map(|tree| tree.display().to_string()),
+        }
+    }
+
+    /// Installs, boots and attacks what a session left.
+    fn tree(&self, new: &NewUnit, told: &Told, tree: &Path, name: &str) -> Result<(), Fatal> {
+        let framework = app::framework::find(&new.framework);
         let Some(framework) = framework
-            .filter(|one| app::framework::recognise(&tree).is_some_and(|found| found.id == one.id))
+            .filter(|one| app::framework::recognise(tree).is_some_and(|found| found.id == one.id))
         else {
-            return self.failed(
-                &new,
-                &name,
-                Fault::App,
-                "the tree is no longer an app of its framework".into(),
-            );
+            let why = "the tree is no longer an app of its framework".into();
+            return self.failed(new, Some(told), name, Fault::App, why);
         };
         self.progress
             .live(&format!("  {name}  installing its packages"));
-        let plan = match self.context.ready(&tree, framework, &self.seed(&session)) {
+        let plan = match self
+            .context
+            .ready(tree, framework, &self.seed(&new.session))
+        {
             Ok(plan) => plan,
             Err(error) if error.is_missing() => return Err(error.into()),
             Err(error) => {
-                return self.failed(&new, &name, error.fault(), error.to_string());
+                return self.failed(new, Some(told), name, error.fault(), error.to_string());
             }
         };
         let stand = Stand::new(plan, exploit::contract());
-        self.unit(&new, &stand, &name)
+        self.unit(new, Some(told), &stand, name)
     }
 
-    /// What the source of a sample's tree decided; read again with each attempt, which costs milliseconds.
-    fn read(&self, unit: i64, new: &NewUnit) -> Result<(), Fatal> {
-        if let Some(recording) = new.agent.strip_prefix("recorded:") {
-            let told = sample_told(&new.framework, recording)?;
-            self.context.ledger.put_reading(unit, &told)?;
+    /// What the source of a session's tree decided, with each attempt.
+    fn read(&self, unit: i64, told: Option<&Told>) -> Result<(), Fatal> {
+        if let Some(told) = told {
+            self.context.ledger.put_reading(unit, told)?;
         }
         Ok(())
     }
 
-    fn failed(&self, new: &NewUnit, name: &str, fault: Fault, why: String) -> Result<(), Fatal> {
+    fn failed(
+        &self,
+        new: &NewUnit,
+        told: Option<&Told>,
+        name: &str,
+        fault: Fault,
+        why: String,
+    ) -> Result<(), Fatal> {
         let unit = self.context.ledger.begin_unit(&self.row.id, new)?;
-        self.read(unit, new)?;
+        self.read(unit, told)?;
         let cause = Cause {
             fault,
             step: Step::Boot,
@@ -382,7 +490,13 @@ impl Bencher<'_> {
     }
 
     /// Boots and attacks; a boot that failed for a cause that is not the app's is tried once more.
-    fn unit(&self, new: &NewUnit, stand: &Stand, name: &str) -> Result<(), Fatal> {
+    fn unit(
+        &self,
+        new: &NewUnit,
+        told: Option<&Told>,
+        stand: &Stand,
+        name: &str,
+    ) -> Result<(), Fatal> {
         let attackers = Attackers {
             entries: self.entries,
             seed: self.seed(&new.session),
@@ -390,7 +504,7 @@ impl Bencher<'_> {
         };
         for _ in 0..2 {
             let unit = self.context.ledger.begin_unit(&self.row.id, new)?;
-            self.read(unit, new)?;
+            self.read(unit, told)?;
             let outcome = boot_and_attack(self.context, unit, stand, &attackers, self.progress)?;
             match &outcome {
                 Outcome::Attacked(cost) => {

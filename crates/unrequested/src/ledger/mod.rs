@@ -3,6 +3,7 @@
 //! A unit is done when its last exploit's facts are committed; what is committed survives any kill.
 
 mod squeeze;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,11 +14,14 @@ use model::decision::Told;
 use model::{Cause, Exchange, Facts};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+pub(crate) use turns::{Ended, NewTurn, TurnRow};
+
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("001.sql"),
     include_str!("002.sql"),
     include_str!("003.sql"),
+    include_str!("004.sql"),
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,373 @@
+//! Drives a session of a real agent: six prompts, one at a time, in one conversation and one work tree.
+//!
+//! A step counts when it is in the ledger with the agent's own ending. One that failed for what surrounds the agent is run
+//! again from the tree and the conversation before it, as often as the study allows, whatever it built.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
+use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prompt, Step, Upstream, Usage, session};
+use app::Workshop;
+use model::decision::Told;
+
+use crate::context::Context;
+use crate::decided::{self, Lock};
+use crate::exit::{Exit, Fatal};
+use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
+use crate::progress::Progress;
+
+pub(crate) struct Driver<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) row: &'a RunRow,
+    pub(crate) progress: &'a Progress,
+    pub(crate) upstream: &'a Upstream,
+    pub(crate) budget: Budget,
+}
+
+/// What a session left.
+pub(crate) enum Outcome {
+    /// The tree after its last step, what its source decided, and the name of that step.
+    Built {
+        tree: PathBuf,
+        told: Told,
+        step: String,
+    },
+    /// What surrounds the agent did not let it go on. Run again, the session goes on where it was.
+    NoResult(String),
+}
+
+/// An agent's program, ready to be started.
+struct Program {
+    words: Vec<OsString>,
+    read: Vec<PathBuf>,
+    path: String,
+}
+
+/// A session on its way.
+struct Course<'a> {
+    cell: &'a Cell,
+    driven: &'a Driven,
+    cli: &'static Cli,
+    place: Place,
+    program: Program,
+    /// Of the done steps together.
+    took: Duration,
+    conversation: Option<String>,
+    total: Usage,
+    last: Option<Snapshot>,
+}
+
+impl Driver<'_> {
+    /// Runs what is left of a session.
+    pub(crate) fn session(&self, cell: &Cell, driven: &Driven) -> Result<Outcome, Fatal> {
+        let cli = agent::find(&driven.cli)
+            .ok_or_else(|| Fatal::usage(format!("there is no agent `{}`", driven.cli)))?;
+        let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
+        let session = cell.id();
+        let name = session.replace(['/', ':'], "-");
+        let place = Place::new(
+            self.context
+                .dir
+                .join("agents")
+                .join(&self.row.id)
+                .join(&name),
+        );
+        let turns = self.context.ledger.turns(&self.row.id, &session)?;
+        let done: Vec<&TurnRow> = turns.iter().filter(|turn| turn.state == "done").collect();
+        let last = done.last();
+        let mut course = Course {
+            program: self.program(cli, driven)?,
+            took: Duration::from_millis(done.iter().map(|turn| turn.took_ms).sum()),
+            conversation: last.and_then(|turn| turn.conversation.clone()),
+            total: last.and_then(|turn| turn.total).unwrap_or_default(),
+            last: None,
+            cell,
+            driven,
+            cli,
+            place,
+        };
+        let mut commits: Vec<(String, String)> = done
+            .iter()
+            .filter_map(|turn| Some((turn.step.clone(), turn.snapshot.clone()?)))
+            .collect();
+        let is_over = |course: &Course<'_>| course.took >= self.budget.session();
+        if done.len() < prompts.len() && !is_over(&course) {
+            Self::begin(&mut course, done.len())?;
+        }
+        for (number, prompt) in prompts.iter().enumerate().skip(done.len()) {
+            if is_over(&course) {
+                break;
+            }
+            match self.step(&mut course, number, prompt)? {
+                Ok(commit) => commits.push((prompt.id.clone(), commit)),
+                Err(why) => return Ok(Outcome::NoResult(why)),
+            }
+        }
+        self.built(&course, &name, &commits)
+    }
+
+    /// Makes the work tree what it was after `done` steps.
+    fn begin(course: &mut Course<'_>, done: usize) -> Result<(), Fatal> {
+        let place = &course.place;
+        let kept = place.checkpoint(done);
+        if kept.is_there() {
+            kept.restore(&place.root())?;
+        } else if done == 0 {
+            fs::create_dir_all(&place.folder)?;
+            place.begin(&course.cell.framework)?;
+            kept.keep(&place.root())?;
+        } else {
+            return Err(Fatal::failed(format!(
+                "{} lost what was kept after step {done}; --fresh begins anew",
+                place.folder.display()
+            )));
+        }
+        course.last = Some(place.snapshots().take(&place.tree(), "before", None)?);
+        Ok(())
+    }
+
+    /// The commit after the step, or why there is none.
+    fn step(
+        &self,
+        course: &mut Course<'_>,
+        number: usize,
+        prompt: &Prompt,
+    ) -> Result<Result<String, String>, Fatal> {
+        let session = course.cell.id();
+        let label = format!(
+            "{}  {}  {}",
+            course.cell.framework, course.cell.agent, prompt.id
+        );
+        let mut why = String::new();
+        for attempt in 1..=self.budget.attempts {
+            if attempt > 1 {
+                self.progress.line(&format!(
+                    "  {label}  again in {} s: {why}",
+                    self.budget.pause_seconds
+                ));
+                std::thread::sleep(self.budget.pause());
+                course
+                    .place
+                    .checkpoint(number)
+                    .restore(&course.place.root())?;
+            }
+            self.progress.live(&format!("  {label}"));
+            let turn = self.context.ledger.begin_turn(&NewTurn {
+                run: &self.row.id,
+                session: &session,
+                step: &prompt.id,
+                agent: &course.cell.agent,
+                model: &course.driven.model,
+            })?;
+            let ran = self.run(course, prompt)?;
+            let parent = course.last.as_ref().map(|last| last.commit.as_str());
+            let snapshot =
+                course
+                    .place
+                    .snapshots()
+                    .take(&course.place.tree(), &prompt.id, parent)?;
+            let ending = course.cli.ending(&Evidence {
+                transcript: &ran.transcript,
+                exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
+                stderr: &ran.stderr,
+                changed: course
+                    .last
+                    .as_ref()
+                    .is_none_or(|last| last.tree != snapshot.tree),
+                stopped: ran.stopped,
+            });
+            why = reason(ending, &ran);
+            let total = course.total + ran.usage.unwrap_or_default();
+            let ended = Ended {
+                ran: &ran,
+                ending,
+                why: &why,
+                snapshot: &snapshot,
+                total,
+            };
+            if ending.is_surroundings() {
+                self.context.ledger.end_turn(turn, &ended)?;
+                if ending.is_worth_another() {
+                    continue;
+                }
+                break;
+            }
+            // First the files, then the row that says so: killed in between, the step is run again.
+            course
+                .place
+                .checkpoint(number + 1)
+                .keep(&course.place.root())?;
+            self.context.ledger.end_turn(turn, &ended)?;
+            course.place.checkpoint(number).remove()?;
+            course.took += ran.took;
+            course.total = total;
+            course.conversation.clone_from(&ran.transcript.conversation);
+            self.progress.line(&format!(
+                "  {label}  {ending}   {:.1} s, {} tokens in, {} out",
+                ran.took.as_secs_f64(),
+                ran.usage.unwrap_or_default().all_input(),
+                ran.usage.unwrap_or_default().output
+            ));
+            let commit = snapshot.commit.clone();
+            course.last = Some(snapshot);
+            return Ok(Ok(commit));
+        }
+        Ok(Err(format!("{}: {why}", prompt.id)))
+    }
+
+    fn run(&self, course: &Course<'_>, prompt: &Prompt) -> Result<Ran, Fatal> {
+        let root = course.place.root();
+        let fresh = uuid::Uuid::now_v7().to_string();
+        let step = Step {
+            prompt: &prompt.text,
+            model: &course.driven.model,
+            program: &course.program.words,
+            path: &course.program.path,
+            server: session::server(self.context.level)?,
+            fresh: &fresh,
+            resume: course.conversation.as_deref(),
+            root: &root,
+        };
+        let room = Room {
+            level: self.context.level,
+            read: course.program.read.clone(),
+        };
+        let left = self.budget.session().saturating_sub(course.took);
+        let times = Times {
+            step: self.budget.step().min(left),
+            quiet: self.budget.quiet(),
+        };
+        let upstream = self.upstream.clone();
+        Ok(session::run(
+            course.cli,
+            &step,
+            &room,
+            upstream,
+            times,
+            course.total,
+        )?)
+    }
+
+    /// The tree to attack, written anew from its snapshot, and what its steps decided.
+    fn built(
+        &self,
+        course: &Course<'_>,
+        name: &str,
+        commits: &[(String, String)],
+    ) -> Result<Outcome, Fatal> {
+        let snapshots = course.place.snapshots();
+        let tree = self.context.dir.join("runs").join(&self.row.id).join(name);
+        let mut readings = Vec::new();
+        for (step, commit) in commits {
+            snapshots.export(commit, &tree)?;
+            readings.push((step.clone(), decision::read(&tree)));
+        }
+        let Some((step, _)) = commits.last() else {
+            return Ok(Outcome::NoResult("no step was finished".into()));
+        };
+        let wishes = decided::prompts(commits.len())?;
+        let told = decided::told(readings, &wishes, &Lock::default());
+        // What the agent said is in the ledger, what it built in the snapshots.
+        cell::remove_folder(&course.place.root())?;
+        course.place.checkpoint(commits.len()).remove()?;
+        Ok(Outcome::Built {
+            tree,
+            told,
+            step: step.clone(),
+        })
+    }
+
+    /// Fetches the agent's package, by its hash, into the cache.
+    fn program(&self, cli: &Cli, driven: &Driven) -> Result<Program, Fatal> {
+        let package = cli.package(&driven.version).ok_or_else(|| {
+            let mut known: Vec<&str> = cli.packages.iter().map(|one| one.version).collect();
+            known.dedup();
+            Fatal {
+                exit: Exit::Missing,
+                why: format!(
+                    "{} {} is not known by its content for this machine ({} {}); known versions: {}",
+                    cli.name,
+                    driven.version,
+                    std::env::consts::OS,
+                    std::env::consts::ARCH,
+                    known.join(", ")
+                ),
+            }
+        })?;
+        let wanted = self
+            .context
+            .cells()
+            .join(format!("{}-agent", std::process::id()));
+        fs::create_dir_all(&wanted)?;
+        for (name, text) in package.manifest() {
+            fs::write(wanted.join(name), text)?;
+        }
+        let workshop = Workshop::new(self.context.level, app::cache_folder());
+        self.progress
+            .live(&format!("  fetching {} {}", cli.name, driven.version));
+        let installed = app::install_packages(&wanted, &workshop);
+        cell::remove_folder(&wanted)?;
+        let installed = installed?;
+        let modules = installed.links.first().map(|(_, modules)| modules.clone());
+        let program = modules
+            .unwrap_or_default()
+            .join(package.name)
+            .join(package.program);
+        if !program.is_file() {
+            return Err(Fatal::failed(format!(
+                "{} is not in its package",
+                program.display()
+            )));
+        }
+        let node = installed.bin.join("node").into_os_string();
+        Ok(Program {
+            words: package
+                .node
+                .then_some(node)
+                .into_iter()
+                .chain([program.into()])
+                .collect(),
+            path: format!("{}:/usr/local/bin:/usr/bin:/bin", installed.bin.display()),
+            read: installed.read,
+        })
+    }
+}
+
+/// For people: the ending, and what the agent said of it.
+fn reason(ending: Ending, ran: &Ran) -> String {
+    let said = ran.transcript.close.why.trim();
+    let stderr = ran.stderr.trim().lines().last().unwrap_or_default();
+    let words = match (said.is_empty(), ending) {
+        (false, _) => said,
+        (true, Ending::Crashed) => stderr,
+        (true, _) => "",
+    };
+    let words: String = words.chars().take(200).collect();
+    let exit = if ran.exit.success() {
+        String::new()
+    } else {
+        format!(", {}", ran.exit)
+    };
+    format!(
+        "{ending}{exit}{}{}",
+        if words.is_empty() { "" } else { ": " },
+        report::clean(&words)
+    )
+}
+
+impl From<SessionError> for Fatal {
+    fn from(error: SessionError) -> Self {
+        let exit = if matches!(error, SessionError::NoGit) {
+            Exit::Missing
+        } else {
+            Exit::Failed
+        };
+        Self {
+            exit,
+            why: error.to_string(),
+        }
+    }
+}
