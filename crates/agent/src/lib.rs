@@ -21,7 +21,7 @@ mod study;
 mod transcript;
 mod usage;
 
-pub use access::{DUMMY_KEY, Served, Upstream, serve};
+pub use access::DUMMY_KEY;
 pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopped, find};
 pub use embedded::{File, file, folder, write_folder};
 pub use ending::Ending;

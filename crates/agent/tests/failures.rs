@@ -5,15 +5,18 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use agent::proxy::{Api, Key, Settings};
 use agent::session::{Place, Ran, Room, Times, run, server};
-use agent::{Cli, Ending, Evidence, Step, Upstream, Usage, find};
+use agent::{Cli, Ending, Evidence, Step, Usage, find};
 use app::{Installed, Workshop};
 use scripted::{Kind, Script, Server, Trouble};
 
+/// What no agent may ever see.
+const CANARY: &str = "sk-canary-8f3a1c5e7b902d46-failures";
 const LONG: Duration = Duration::from_secs(240);
 /// A loaded machine may take seconds to start a program.
 const QUIET: Duration = Duration::from_secs(25);
@@ -38,6 +41,23 @@ fn installed(cli: &'static Cli) -> Installed {
     found.map(|(_, installed)| installed.clone()).unwrap()
 }
 
+/// Files below a folder that hold these bytes.
+fn holding(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            found.extend(holding(&entry.path(), bytes));
+        } else if kind.is_file() {
+            let text = fs::read(entry.path()).unwrap();
+            if text.windows(bytes.len()).any(|window| window == bytes) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
 struct Try {
     cli: &'static Cli,
     folder: tempfile::TempDir,
@@ -46,9 +66,11 @@ struct Try {
 }
 
 impl Try {
-    /// The first prompt, with this upstream.
-    fn at(agent: &str, upstream: Upstream, times: Times) -> Self {
+    /// The first prompt, with the model at this port.
+    fn at(agent: &str, port: u16, times: Times) -> Self {
         let cli = find(agent).unwrap();
+        let api = Api::at(cli.vendor, &format!("http://127.0.0.1:{port}")).unwrap();
+        let way = Settings::new(api, Key::new(CANARY));
         // Not below /tmp, which a box shows as the agent's own.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Place::new(folder.path().canonicalize().unwrap());
@@ -78,7 +100,19 @@ impl Try {
             level,
             read: installed.read.clone(),
         };
-        let ran = run(cli, &step, &room, upstream, times, Usage::default()).unwrap();
+        let ran = run(cli, &step, &room, way, times, Usage::default()).unwrap();
+        for text in [
+            &ran.said,
+            &ran.stderr,
+            ran.record.as_ref().unwrap_or(&String::new()),
+        ] {
+            assert!(!text.contains(CANARY), "{agent} saw the key");
+        }
+        assert_eq!(
+            holding(folder.path(), CANARY.as_bytes()),
+            [PathBuf::new(); 0]
+        );
+        assert!(!format!("{:?}", ran.records).contains(CANARY));
         let after = place.snapshots().take(&place.tree(), "1", None).unwrap();
         Self {
             cli,
@@ -100,11 +134,7 @@ impl Try {
         })
         .unwrap();
         let port = server.address().port();
-        let upstream = Upstream {
-            host: "127.0.0.1".into(),
-            port,
-        };
-        Self::at(agent, upstream, times)
+        Self::at(agent, port, times)
     }
 
     fn ending(&self) -> Ending {
@@ -227,11 +257,7 @@ fn nobody_answers() {
         .unwrap()
         .port();
     for agent in ["claude-code", "codex"] {
-        let upstream = Upstream {
-            host: "127.0.0.1".into(),
-            port,
-        };
-        let tried = Try::at(agent, upstream, times(LONG));
+        let tried = Try::at(agent, port, times(LONG));
         assert_eq!(
             tried.ending(),
             Ending::Network,

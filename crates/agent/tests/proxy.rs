@@ -539,17 +539,14 @@ fn the_key_is_in_nothing_that_is_sent_back_or_printed() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_error_without_a_key() {
+fn a_server_that_is_not_there_is_a_connection_that_ends() {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let between = proxy(Vendor::OpenAi, free, Some(CANARY));
     let reply = post(&between, "/v1/responses", "{\"model\":\"m\"}");
-    assert!(
-        reply.starts_with("HTTP/1.1 502") && !reply.contains("canary"),
-        "{reply}"
-    );
+    assert!(reply.is_empty(), "{reply}");
     let record = only(between);
     assert!(matches!(record.outcome, Outcome::NoReply(_)), "{record:?}");
     assert_eq!(record.model, "m");
@@ -635,11 +632,11 @@ fn over_tls_only_a_server_that_is_trusted_gets_the_key() {
     heads.lock().unwrap().clear();
     // Trusted for another name.
     let (reply, record) = ask(vec![der], "127.0.0.1");
-    assert!(reply.starts_with("HTTP/1.1 502"), "{reply}");
+    assert!(reply.is_empty(), "{reply}");
     assert!(matches!(record.outcome, Outcome::NoReply(_)));
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (reply, _) = ask(vec![own.cert.der().to_vec()], "localhost");
-    assert!(reply.starts_with("HTTP/1.1 502"), "{reply}");
+    assert!(reply.is_empty(), "{reply}");
     assert!(
         heads
             .lock()

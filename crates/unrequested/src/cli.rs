@@ -221,8 +221,8 @@ pub(crate) struct Bench {
     /// Only these exploits, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
-    /// Where agents find their model: a server that speaks as their vendor's does.
-    #[arg(long, value_name = "http://HOST:PORT")]
+    /// Where agents find their model instead of at their vendor: a gateway (https), or a server on this machine.
+    #[arg(long, value_name = "ADDRESS")]
     pub(crate) model_server: Option<String>,
     /// Begin anew although an unfinished run of the same study could be resumed.
     #[arg(long)]

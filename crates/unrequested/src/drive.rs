@@ -8,8 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent::proxy::{Outcome as Asked, Refusal};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
-use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prompt, Step, Upstream, Usage, session};
+use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prompt, Step, Usage, session};
 use app::Workshop;
 use model::decision::Told;
 
@@ -18,12 +19,13 @@ use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
 use crate::progress::Progress;
+use crate::spent::Ways;
 
 pub(crate) struct Driver<'a> {
     pub(crate) context: &'a Context,
     pub(crate) row: &'a RunRow,
     pub(crate) progress: &'a Progress,
-    pub(crate) upstream: &'a Upstream,
+    pub(crate) ways: &'a Ways,
     pub(crate) budget: Budget,
 }
 
@@ -163,6 +165,8 @@ impl Driver<'_> {
                 model: &course.driven.model,
             })?;
             let ran = self.run(course, prompt)?;
+            self.context.ledger.put_asked(turn, &ran.records)?;
+            self.say_refused(&label, &ran);
             let parent = course.last.as_ref().map(|last| last.commit.as_str());
             let snapshot =
                 course
@@ -218,6 +222,22 @@ impl Driver<'_> {
         Ok(Err(format!("{}: {why}", prompt.id)))
     }
 
+    /// What the proxy did not let pass: the agent may have built something else for it.
+    fn say_refused(&self, label: &str, ran: &Ran) {
+        let mut said: Vec<&Refusal> = Vec::new();
+        for record in &ran.records {
+            if let Asked::Refused(refusal) = &record.outcome
+                && !said.contains(&refusal)
+            {
+                self.progress.warn(&format!(
+                    "NOTE: {label}: the proxy refused a request: {}",
+                    report::clean(&refusal.to_string())
+                ));
+                said.push(refusal);
+            }
+        }
+    }
+
     fn run(&self, course: &Course<'_>, prompt: &Prompt) -> Result<Ran, Fatal> {
         let root = course.place.root();
         let fresh = uuid::Uuid::now_v7().to_string();
@@ -240,12 +260,12 @@ impl Driver<'_> {
             step: self.budget.step().min(left),
             quiet: self.budget.quiet(),
         };
-        let upstream = self.upstream.clone();
+        let way = self.ways.to(course.cli.vendor)?;
         Ok(session::run(
             course.cli,
             &step,
             &room,
-            upstream,
+            way,
             times,
             course.total,
         )?)

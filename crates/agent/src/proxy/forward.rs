@@ -1,6 +1,5 @@
 //! One request to the vendor, and its reply back, as it comes.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::pin::Pin;
@@ -110,7 +109,7 @@ impl Forward {
             tokio::spawn(async move {
                 let service = service_fn(|request| {
                     let inner = Arc::clone(&inner);
-                    async move { Ok::<_, Infallible>(inner.answer(request).await) }
+                    inner.answer(request)
                 });
                 // An agent that hangs up is no error of ours.
                 let _ = hyper::server::conn::http1::Builder::new()
@@ -131,33 +130,32 @@ impl Inner {
             .push(record);
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Reply {
+    /// An error ends the agent's connection: that is what a server that does not answer looks like.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Reply> {
         let begun = Instant::now();
         let mut asked = Asked::default();
-        match self.try_answer(request, &mut asked, begun).await {
-            Ok(reply) => reply,
-            Err(outcome) => {
-                let vendor = self.settings.api.vendor;
-                let reply = match &outcome {
-                    Outcome::Refused(refusal) => {
-                        said(vendor, refusal.status(), &format!("unrequested: {refusal}"))
-                    }
-                    Outcome::NoReply(_) | Outcome::Replied { .. } => said(
-                        vendor,
-                        502,
-                        "unrequested: the model's server could not be reached",
-                    ),
-                };
-                self.record(Record {
-                    model: asked.model,
-                    served_by: None,
-                    outcome,
-                    tools: asked.tools,
-                    took: begun.elapsed(),
-                });
-                reply
+        let outcome = match self.try_answer(request, &mut asked, begun).await {
+            Ok(reply) => return Ok(reply),
+            Err(outcome) => outcome,
+        };
+        let reply = match &outcome {
+            Outcome::Refused(refusal) => Ok(said(
+                self.settings.api.vendor,
+                refusal.status(),
+                &format!("unrequested: {refusal}"),
+            )),
+            Outcome::NoReply(_) | Outcome::Replied { .. } => {
+                Err(io::Error::other("the model's server does not answer"))
             }
-        }
+        };
+        self.record(Record {
+            model: asked.model,
+            served_by: None,
+            outcome,
+            tools: asked.tools,
+            took: begun.elapsed(),
+        });
+        reply
     }
 
     async fn try_answer(
@@ -192,7 +190,7 @@ impl Inner {
             .get(CONTENT_ENCODING)
             .is_some_and(|value| value != "identity")
         {
-            return Err(refused(Refusal::Unreadable("it is compressed")));
+            return Err(refused(Refusal::Unreadable("it is compressed".into())));
         }
         let body = whole(body).await.map_err(refused)?;
         self.passed.fetch_add(body.len() as u64, Ordering::Relaxed);
@@ -311,8 +309,8 @@ async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
     match timeout(REQUEST_WITHIN, limited).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Ok(Err(_)) => Err(Refusal::Unreadable("it is half of one")),
-        Err(_) => Err(Refusal::Unreadable("it came too slowly")),
+        Ok(Err(_)) => Err(Refusal::Unreadable("it is half of one".into())),
+        Err(_) => Err(Refusal::Unreadable("it came too slowly".into())),
     }
 }
 
@@ -361,7 +359,6 @@ fn said(vendor: Vendor, status: u16, message: &str) -> Reply {
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        502 => "api_error",
         _ => "invalid_request_error",
     };
     let error = serde_json::json!({"type": kind, "message": message});

@@ -1,12 +1,14 @@
 //! Tokens as the model's server counts them, read from its replies while they pass.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Vendor;
 use crate::Usage;
 
 /// What is known of one reply's tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Counted {
     /// The vendor told the final count.
     Whole(Usage),

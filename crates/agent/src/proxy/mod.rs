@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio_rustls::rustls;
 
@@ -30,7 +31,7 @@ pub use rules::{Api, BadAddress, Refusal, Vendor};
 use crate::Usage;
 
 /// One request and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// As the agent asked; empty where the request was not read.
     pub model: String,
@@ -42,7 +43,8 @@ pub struct Record {
     pub took: Duration,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     Refused(Refusal),
     /// No reply came; without what was sent.

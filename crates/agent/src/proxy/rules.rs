@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hyper::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Whose interface an agent speaks.
@@ -111,7 +112,8 @@ impl Api {
 }
 
 /// Why something did not pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// No way by which a model is asked.
     Path(String),
@@ -120,7 +122,7 @@ pub enum Refusal {
     /// Larger than any honest request.
     TooLarge,
     /// What cannot be looked into: compressed, no JSON, half of it.
-    Unreadable(&'static str),
+    Unreadable(String),
     /// More at a time than any agent asks.
     TooMany,
     /// The session's tokens or money are spent.
@@ -187,7 +189,7 @@ pub(super) struct Asked {
 
 pub(super) fn body(bytes: &[u8]) -> Result<Asked, Refusal> {
     let request: Value =
-        serde_json::from_slice(bytes).map_err(|_| Refusal::Unreadable("it is no JSON"))?;
+        serde_json::from_slice(bytes).map_err(|_| Refusal::Unreadable("it is no JSON".into()))?;
     let mut asked = Asked {
         model: request["model"].as_str().unwrap_or_default().to_owned(),
         tools: Vec::new(),

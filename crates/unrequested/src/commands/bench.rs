@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent::{Cell, Driven, Estimate, Planned, Prices, Study, Upstream, recorded};
+use agent::{Cell, Driven, Estimate, Past, Planned, Prices, Study, recorded};
 use exploit::Seed;
 use model::decision::Told;
 use model::{Cause, Fault, Step, Word};
@@ -17,9 +17,10 @@ use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::drive::{self, Driver};
 use crate::exit::{Exit, Fatal};
-use crate::ledger::{NewUnit, RunRow, UnitRow};
+use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
+use crate::spent::{self, Ways};
 use crate::target::Stand;
 use crate::view;
 
@@ -51,11 +52,17 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     let prices = consent::prices(bench.prices.as_deref())?;
     let progress = Progress::new(cli.quiet);
     if bench.plan {
-        return plan(&study, &name, &prices);
+        // A question makes no ledger.
+        let past = if cli.dir.join("ledger.db").is_file() {
+            spent::past(&Ledger::open(&cli.dir)?, LAST_STEP, &prices)?
+        } else {
+            Vec::new()
+        };
+        return plan(&study, &name, &past, &prices);
     }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
-    let upstream = upstream(bench, &cells)?;
+    let ways = Ways::open(&cells, bench.model_server.as_deref())?;
     for line in introduction(&name, &cells) {
         progress.line(&line);
     }
@@ -86,7 +93,11 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         .filter(|cell| !is_done(&done, &cell.id()))
         .filter_map(planned)
         .collect();
-    let estimate = Estimate::of(&left, &[], &prices);
+    let estimate = Estimate::of(
+        &left,
+        &spent::past(&context.ledger, LAST_STEP, &prices)?,
+        &prices,
+    );
     consent::consent(&estimate, bench.yes, &mut consent::Terminal, |text| {
         progress.warn(text);
     })?;
@@ -111,18 +122,18 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     bencher.reference()?;
     let mut on_the_way = 0;
     for cell in &cells {
-        let settled = match (&cell.driven, &upstream) {
-            (Some(driven), Some(upstream)) => {
+        let settled = match &cell.driven {
+            Some(driven) => {
                 let driver = Driver {
                     context: &context,
                     row: &row,
                     progress: &progress,
-                    upstream,
+                    ways: &ways,
                     budget: study.budget,
                 };
                 bencher.driven(cell, driven, &driver)?
             }
-            (Some(_), None) | (None, _) => bencher.cell(cell).map(|()| true)?,
+            None => bencher.cell(cell).map(|()| true)?,
         };
         on_the_way += usize::from(!settled);
     }
@@ -173,7 +184,7 @@ fn planned(cell: &Cell) -> Option<Planned> {
 }
 
 /// `--plan`: what would be run.
-fn plan(study: &Study, name: &str, prices: &Prices) -> Result<Exit, Fatal> {
+fn plan(study: &Study, name: &str, past: &[Past], prices: &Prices) -> Result<Exit, Fatal> {
     let cells = study.cells();
     let mut out = format!("{name}: {} sessions\n", cells.len());
     for cell in &cells {
@@ -191,7 +202,7 @@ fn plan(study: &Study, name: &str, prices: &Prices) -> Result<Exit, Fatal> {
         let _ = write!(
             out,
             "Real agents, whose models are paid for:\n{}",
-            Estimate::of(&left, &[], prices).text()
+            Estimate::of(&left, past, prices).text()
         );
     }
     print(&out)?;
@@ -219,33 +230,6 @@ fn introduction(name: &str, cells: &[Cell]) -> Vec<String> {
         lines.push("No model is called: these samples show the instrument, not any agent.".into());
     }
     lines
-}
-
-/// Where the model is, when a real agent needs one.
-fn upstream(bench: &Bench, cells: &[Cell]) -> Result<Option<Upstream>, Fatal> {
-    let real = cells.iter().find_map(|cell| cell.driven.as_ref());
-    let Some(driven) = real else {
-        return Ok(None);
-    };
-    let Some(address) = &bench.model_server else {
-        return Err(Fatal {
-            exit: Exit::Missing,
-            why: format!(
-                "{} needs a model: name its server with --model-server http://HOST:PORT",
-                driven.cli
-            ),
-        });
-    };
-    let wrong = || Fatal::usage(format!("`{address}` is no http://HOST:PORT"));
-    let rest = address.strip_prefix("http://").ok_or_else(wrong)?;
-    let (host, port) = rest
-        .trim_end_matches('/')
-        .rsplit_once(':')
-        .ok_or_else(wrong)?;
-    Ok(Some(Upstream {
-        host: host.to_owned(),
-        port: port.parse().map_err(|_| wrong())?,
-    }))
 }
 
 /// Two lines about the machine before anything happens.
