@@ -51,6 +51,16 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people, at most 80 columns.
+    Terminal,
+    /// One object; its schema is docs/run.schema.json.
+    Json,
+    /// What real agents said and did, as ATIF v1.7: one object a line for each session.
+    Atif,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DecisionFormat {
     /// For people, at most 80 columns.
     Terminal,
@@ -107,8 +117,14 @@ pub(crate) enum Command {
         /// What the attacks cost: requests, wall time without the boot, and that over the app's own processor time.
         #[arg(long, conflicts_with = "list")]
         cost: bool,
-        #[arg(long, value_enum, default_value_t = Format::Terminal)]
-        format: Format,
+        /// With `atif`: this session alone; all of the run, one object a line, when left out.
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        /// Prices of models instead of study/prices.toml, in the same form.
+        #[arg(long, value_name = "FILE")]
+        prices: Option<PathBuf>,
+        #[arg(long, value_enum, default_value_t = ReportFormat::Terminal)]
+        format: ReportFormat,
     },
     /// Instrument: run the exploits on apps whose holes are known, and say what they caught.
     Calibrate(Calibrate),

@@ -1,5 +1,7 @@
 //! How a real agent's model is reached, and what its sessions used and cost.
 
+use std::fmt::Write as _;
+
 use agent::proxy::{Api, BadKey, Key, Settings, Vendor};
 use agent::{Cell, Cost, Past, Prices, Settled, Usage, settle};
 
@@ -58,7 +60,7 @@ impl Ways {
 }
 
 /// One attempt's tokens and money; `before` is what the conversation had used before it.
-pub(crate) fn settled(told: &ToldTurn, before: Option<&Usage>, prices: &Prices) -> Settled {
+fn settled(told: &ToldTurn, before: Option<&Usage>, prices: &Prices) -> Settled {
     settle(
         &told.transcript(),
         before,
@@ -66,6 +68,89 @@ pub(crate) fn settled(told: &ToldTurn, before: Option<&Usage>, prices: &Prices) 
         &told.model,
         prices,
     )
+}
+
+/// What each attempt of each real agent used and cost; empty where a run has none.
+pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<String, Fatal> {
+    let sessions = by_session(ledger.told(run)?);
+    if sessions.is_empty() {
+        return Ok(String::new());
+    }
+    let mut out = format!(
+        "\n{:<16} {:<13} {:>9} {:>9} {:>8}  {}\n",
+        "step", "ending", "read", "of cache", "written", "cost"
+    );
+    let mut all = Cost::default();
+    let mut is_known = true;
+    for (session, told) in &sessions {
+        let _ = writeln!(out, "{}", report::clean(session));
+        for (one, settled) in told.iter().zip(settle_all(told, prices)) {
+            let ending = one.ending.map_or("unknown", agent::Ending::name);
+            let attempt = if one.attempt > 1 {
+                format!(" ({})", one.attempt)
+            } else {
+                String::new()
+            };
+            let name = format!("{}{attempt}", one.step);
+            let Some((usage, source)) = settled.usage else {
+                is_known = false;
+                let _ = writeln!(out, "{name:<16} {ending:<13} tokens unknown");
+                continue;
+            };
+            let cost = settled.cost.unwrap_or_default();
+            let mut notes = Vec::new();
+            if source != agent::Source::Proxy {
+                notes.push("by the agent's word".to_owned());
+            }
+            if let Some(said) = settled.agent_says {
+                notes.push(format!(
+                    "the agent says {} read, {} written",
+                    said.all_input(),
+                    said.output
+                ));
+            }
+            let notes = if notes.is_empty() {
+                String::new()
+            } else {
+                format!("  ({})", notes.join("; "))
+            };
+            let _ = writeln!(
+                out,
+                "{name:<16} {ending:<13} {:>9} {:>9} {:>8}  {cost}{notes}",
+                usage.all_input(),
+                usage.cache_read,
+                usage.output
+            );
+            all += cost;
+        }
+    }
+    let unknown = if is_known {
+        ""
+    } else {
+        ", and what is unknown above"
+    };
+    let _ = writeln!(
+        out,
+        "together {all}{unknown}; list prices of {}, not an invoice",
+        prices.date
+    );
+    Ok(out)
+}
+
+/// All attempts of one session. A failed attempt's conversation is thrown away, with its count.
+pub(crate) fn settle_all(told: &[ToldTurn], prices: &Prices) -> Vec<Settled> {
+    let mut before = Usage::default();
+    told.iter()
+        .map(|one| {
+            let settled = settled(one, Some(&before), prices);
+            if !one.failed
+                && let Some(total) = one.transcript().total
+            {
+                before = total;
+            }
+            settled
+        })
+        .collect()
 }
 
 /// The finished sessions of this ledger, for an estimate. Failed attempts are part of what a session costs.
@@ -78,8 +163,8 @@ pub(crate) fn past(ledger: &Ledger, steps: usize, prices: &Prices) -> Result<Vec
         };
         let mut cost = Cost::default();
         let mut is_known = true;
-        for one in &told {
-            match settled(one, None, prices).cost {
+        for settled in settle_all(&told, prices) {
+            match settled.cost {
                 Some(part) => cost += part,
                 None => is_known = false,
             }

@@ -62,11 +62,10 @@ pub(super) fn consent(
         return Ok(());
     }
     if !person.is_there() {
-        return Err(Fatal::usage(format!(
+        return Err(Fatal::usage(
             "nothing was run: nobody is there to be asked whether that is wanted. Say --yes, or ask on a terminal; \
-             --plan shows the plan alone. The plan:\n{}",
-            text.trim_end()
-        )));
+             --plan shows the plan alone",
+        ));
     }
     let answer = person.answer("Go on? [y/N] ")?;
     if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod atif;
 mod bench;
 mod calibrate;
 mod check;
@@ -20,7 +21,7 @@ use exploit::Entry;
 use model::Word;
 use model::run::{Run, Tier};
 
-use crate::cli::{Cli, Color, Command, FailOn};
+use crate::cli::{Cli, Color, Command, FailOn, Format, ReportFormat};
 use crate::exit::{Exit, Fatal};
 
 pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
@@ -38,16 +39,19 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
             run,
             list,
             cost,
+            session,
+            prices,
             format,
         } => {
-            let what = if *list {
-                report::What::List
-            } else if *cost {
-                report::What::Cost
-            } else {
-                report::What::Run
+            let prices = consent::prices(prices.as_deref())?;
+            let what = match (list, cost, format) {
+                (true, ..) => report::What::List,
+                (_, true, _) => report::What::Cost(&prices),
+                (.., ReportFormat::Atif) => report::What::Atif(session.as_deref(), &prices),
+                (.., ReportFormat::Terminal) => report::What::Run(Format::Terminal),
+                (.., ReportFormat::Json) => report::What::Run(Format::Json),
             };
-            report::run(&cli, run.as_deref(), what, *format, paint)
+            report::run(&cli, run.as_deref(), &what, paint)
         }
         Command::Calibrate(calibrate) => calibrate::run(&cli, calibrate, paint),
         Command::Reference(reference) => reference::run(reference),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use agent::proxy::Record;
 use agent::{Ending, Transcript, Usage};
-use rusqlite::OptionalExtension as _;
 use rusqlite::params;
 
 use super::{Ledger, LedgerError, squeeze};
@@ -122,18 +121,6 @@ impl Ledger {
             )
         })?;
         Ok(())
-    }
-
-    /// Whether a run has sessions of real agents.
-    pub(crate) fn has_turns(&self, run: &str) -> Result<bool, LedgerError> {
-        let found: Option<i64> = self.with(|connection| {
-            connection
-                .query_row("SELECT 1 FROM turn WHERE run = ? LIMIT 1", [run], |row| {
-                    row.get(0)
-                })
-                .optional()
-        })?;
-        Ok(found.is_some())
     }
 }
 
