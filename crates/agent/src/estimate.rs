@@ -234,7 +234,9 @@ fn money((low, high): (f64, f64)) -> String {
 }
 
 fn time((low, high): (f64, f64)) -> String {
-    if high < 120.0 {
+    if high < 3.0 {
+        format!("{low:.1} to {high:.1} minutes")
+    } else if high < 120.0 {
         format!("{low:.0} to {high:.0} minutes")
     } else {
         format!("{:.1} to {:.0} hours", low / 60.0, high / 60.0)

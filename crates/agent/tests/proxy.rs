@@ -50,7 +50,7 @@ fn model(script: impl Fn(&Got, &mut TcpStream) + Send + Sync + 'static) -> Model
 }
 
 fn request(socket: &mut impl Read) -> Got {
-    let (mut bytes, mut chunk) = (Vec::new(), [0; 64 << 10]);
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; 64 << 10]);
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -227,7 +227,7 @@ fn without_a_key_the_agents_own_credential_passes() {
     let server = model(|_, socket| {
         socket
             .write_all(whole("application/json", JSON).as_bytes())
-            .unwrap()
+            .unwrap();
     });
     let between = proxy(Vendor::Anthropic, server.address, None);
     post(&between, MESSAGES, "{}");
@@ -281,7 +281,7 @@ fn everything_else_is_refused_recorded_and_never_sent() {
     let server = model(|_, socket| {
         socket
             .write_all(whole("application/json", JSON).as_bytes())
-            .unwrap()
+            .unwrap();
     });
     let between = proxy(Vendor::Anthropic, server.address, Some(CANARY));
     for (start, more, body, status) in [
@@ -320,7 +320,7 @@ fn ten_megabytes_pass_whole_and_more_than_the_vendor_takes_does_not() {
     let server = model(|_, socket| {
         socket
             .write_all(whole("application/json", JSON).as_bytes())
-            .unwrap()
+            .unwrap();
     });
     let between = proxy(Vendor::Anthropic, server.address, Some(CANARY));
     let body = format!("{{\"model\":\"m\",\"x\":\"{}\"}}", "y".repeat(10 << 20));
@@ -557,7 +557,7 @@ fn a_spent_budget_stops_the_next_request() {
     let server = model(|_, socket| {
         socket
             .write_all(whole("application/json", JSON).as_bytes())
-            .unwrap()
+            .unwrap();
     });
     let api = Api::at(Vendor::Anthropic, &format!("http://{}", server.address)).unwrap();
     let mut settings = Settings::new(api, Key::new(CANARY));

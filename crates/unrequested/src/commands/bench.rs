@@ -186,7 +186,8 @@ fn planned(cell: &Cell) -> Option<Planned> {
 /// `--plan`: what would be run.
 fn plan(study: &Study, name: &str, past: &[Past], prices: &Prices) -> Result<Exit, Fatal> {
     let cells = study.cells();
-    let mut out = format!("{name}: {} sessions\n", cells.len());
+    let plural = if cells.len() == 1 { "" } else { "s" };
+    let mut out = format!("{name}: {} session{plural}\n", cells.len());
     for cell in &cells {
         let _ = writeln!(out, "  {}", cell.id());
     }
