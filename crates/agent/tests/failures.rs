@@ -123,13 +123,9 @@ impl Try {
     }
 
     fn with(agent: &str, script: Script, times: Times) -> Self {
-        let recording = if agent == "codex" {
-            "runtime-first"
-        } else {
-            "imports-first"
-        };
         let server = Server::start(Script {
-            recording: recording.into(),
+            messages: "imports-first".into(),
+            responses: "runtime-first".into(),
             ..script
         })
         .unwrap();

@@ -22,8 +22,10 @@ pub use play::{Call, Reply, Stop, tokens};
 /// What the model does.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    /// The sample session that it plays: `imports-first`.
-    pub recording: String,
+    /// The sample session that it plays to whoever speaks Messages: `imports-first`.
+    pub messages: String,
+    /// The same for Responses.
+    pub responses: String,
     /// Commands that it runs before all else at a step (1 to 6).
     pub commands: Vec<(usize, String)>,
     pub troubles: Vec<Trouble>,
@@ -174,7 +176,7 @@ impl State {
         };
         let at = conversation.at();
         self.note(&request, at);
-        let reply = play::reply(&self.script, &conversation);
+        let reply = play::reply(&self.script, wire.recording(&self.script), &conversation);
         let trouble = at.and_then(|at| self.trouble(at));
         let stream_of = |reply: &Reply| wire.stream(reply, &conversation);
         match trouble {
@@ -224,6 +226,13 @@ enum Wire {
 }
 
 impl Wire {
+    fn recording(self, script: &Script) -> &str {
+        match self {
+            Self::Messages => &script.messages,
+            Self::Responses => &script.responses,
+        }
+    }
+
     fn conversation(self, body: &serde_json::Value) -> Conversation {
         match self {
             Self::Messages => messages::conversation(body),

@@ -20,7 +20,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let script = Script {
-        recording: recording.clone(),
+        messages: recording.clone(),
+        responses: recording.clone(),
         commands: Vec::new(),
         troubles,
     };

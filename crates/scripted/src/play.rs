@@ -42,7 +42,7 @@ pub fn tokens(step: usize, message: usize) -> Usage {
     }
 }
 
-pub(crate) fn reply(script: &Script, conversation: &Conversation) -> Reply {
+pub(crate) fn reply(script: &Script, recording: &str, conversation: &Conversation) -> Reply {
     let Some((step, message)) = conversation.at() else {
         return done("ok", Usage::default());
     };
@@ -59,7 +59,7 @@ pub(crate) fn reply(script: &Script, conversation: &Conversation) -> Reply {
         vec![Call::Shell("echo PWD=$PWD; ls -a".into())],
     ));
     if let Some(framework) = framework(conversation) {
-        plan.extend(work(script, framework, step, conversation));
+        plan.extend(work(recording, framework, step, conversation));
     }
     match plan.into_iter().nth(message) {
         Some((text, calls)) => Reply {
@@ -73,12 +73,11 @@ pub(crate) fn reply(script: &Script, conversation: &Conversation) -> Reply {
 }
 
 fn work(
-    script: &Script,
+    recording: &str,
     framework: &str,
     step: usize,
     conversation: &Conversation,
 ) -> Vec<(String, Vec<Call>)> {
-    let recording = &script.recording;
     let steps = recorded::steps(framework, recording);
     let Some(name) = steps.get(step - 1) else {
         return Vec::new();
