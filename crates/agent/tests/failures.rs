@@ -108,10 +108,8 @@ impl Try {
         ] {
             assert!(!text.contains(CANARY), "{agent} saw the key");
         }
-        assert_eq!(
-            holding(folder.path(), CANARY.as_bytes()),
-            [PathBuf::new(); 0]
-        );
+        let keys = holding(folder.path(), CANARY.as_bytes());
+        assert!(keys.is_empty(), "{keys:?}");
         assert!(!format!("{:?}", ran.records).contains(CANARY));
         let after = place.snapshots().take(&place.tree(), "1", None).unwrap();
         Self {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use agent::proxy::{Outcome as Asked, Refusal};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
-use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prompt, Step, Usage, session};
+use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session};
 use app::Workshop;
 use model::decision::Told;
 
@@ -19,13 +19,14 @@ use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
 use crate::progress::Progress;
-use crate::spent::Ways;
+use crate::spent::{self, Ways};
 
 pub(crate) struct Driver<'a> {
     pub(crate) context: &'a Context,
     pub(crate) row: &'a RunRow,
     pub(crate) progress: &'a Progress,
     pub(crate) ways: &'a Ways,
+    pub(crate) prices: &'a Prices,
     pub(crate) budget: Budget,
 }
 
@@ -60,6 +61,8 @@ struct Course<'a> {
     conversation: Option<String>,
     total: Usage,
     last: Option<Snapshot>,
+    /// Its money is.
+    spent: bool,
 }
 
 impl Driver<'_> {
@@ -86,6 +89,7 @@ impl Driver<'_> {
             conversation: last.and_then(|turn| turn.conversation.clone()),
             total: last.and_then(|turn| turn.total).unwrap_or_default(),
             last: None,
+            spent: false,
             cell,
             driven,
             cli,
@@ -95,7 +99,7 @@ impl Driver<'_> {
             .iter()
             .filter_map(|turn| Some((turn.step.clone(), turn.snapshot.clone()?)))
             .collect();
-        let is_over = |course: &Course<'_>| course.took >= self.budget.session();
+        let is_over = |course: &Course<'_>| course.spent || course.took >= self.budget.session();
         if done.len() < prompts.len() && !is_over(&course) {
             Self::begin(&mut course, done.len())?;
         }
@@ -173,7 +177,8 @@ impl Driver<'_> {
                     .place
                     .snapshots()
                     .take(&course.place.tree(), &prompt.id, parent)?;
-            let ending = course.cli.ending(&Evidence {
+            course.spent = is_spent(&ran);
+            let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
                 exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
                 stderr: &ran.stderr,
@@ -183,6 +188,12 @@ impl Driver<'_> {
                     .is_none_or(|last| last.tree != snapshot.tree),
                 stopped: ran.stopped,
             });
+            // What the agent makes of our refusal is not how the step ended.
+            let ending = if course.spent {
+                Ending::BudgetSpent
+            } else {
+                own
+            };
             why = reason(ending, &ran);
             let total = course.total + ran.usage.unwrap_or_default();
             let ended = Ended {
@@ -260,7 +271,12 @@ impl Driver<'_> {
             step: self.budget.step().min(left),
             quiet: self.budget.quiet(),
         };
-        let way = self.ways.to(course.cli.vendor)?;
+        let mut way = self.ways.to(course.cli.vendor)?;
+        if let Some(dollars) = self.budget.session_dollars {
+            let ledger = &self.context.ledger;
+            let spent = spent::of_session(ledger, &self.row.id, &course.cell.id(), self.prices)?;
+            way.budget = Some(spent::limit(spent, dollars, self.prices));
+        }
         Ok(session::run(
             course.cli,
             &step,
@@ -354,6 +370,12 @@ impl Driver<'_> {
             read: installed.read,
         })
     }
+}
+
+fn is_spent(ran: &Ran) -> bool {
+    ran.records
+        .iter()
+        .any(|record| record.outcome == Asked::Refused(Refusal::Spent))
 }
 
 /// For people: the ending, and what the agent said of it.

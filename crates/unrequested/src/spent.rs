@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use agent::proxy::{Api, BadKey, Key, Settings, Vendor};
+use agent::proxy::{Api, BadKey, Budget, Key, Settings, Vendor};
 use agent::{Cell, Cost, Past, Prices, Settled, Usage, settle};
 
 use crate::exit::{Exit, Fatal};
@@ -70,6 +70,51 @@ fn settled(told: &ToldTurn, before: Option<&Usage>, prices: &Prices) -> Settled 
     )
 }
 
+/// What a session has cost so far.
+pub(crate) fn of_session(
+    ledger: &Ledger,
+    run: &str,
+    session: &str,
+    prices: &Prices,
+) -> Result<Cost, Fatal> {
+    let told = by_session(ledger.told(run)?)
+        .remove(session)
+        .unwrap_or_default();
+    let mut all = Cost::default();
+    for settled in settle_all(&told, prices) {
+        all += settled.cost.unwrap_or_default();
+    }
+    Ok(all)
+}
+
+/// Spent when what has a price has cost so much, or when something has none: then nobody knows.
+pub(crate) fn limit(before: Cost, dollars: u32, prices: &Prices) -> Budget {
+    let prices = prices.clone();
+    Box::new(move |tally| {
+        let mut cost = before.clone();
+        for (model, usage) in &tally.models {
+            cost += prices.sum(model, *usage);
+        }
+        cost.dollars().is_none_or(|cost| cost >= f64::from(dollars))
+    })
+}
+
+/// A limit in money can be kept only for models that have a price.
+pub(crate) fn check_limit(
+    cells: &[Cell],
+    dollars: Option<u32>,
+    prices: &Prices,
+) -> Result<(), Fatal> {
+    let mut driven = cells.iter().filter_map(|cell| cell.driven.as_ref());
+    match driven.find(|one| dollars.is_some() && !prices.knows(&one.model)) {
+        Some(one) => Err(Fatal::usage(format!(
+            "[budget] session_dollars cannot be kept: {} has no price; add it to a table of your own (--prices FILE)",
+            one.model
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// What each attempt of each real agent used and cost; empty where a run has none.
 pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<String, Fatal> {
     let sessions = by_session(ledger.told(run)?);
@@ -85,7 +130,7 @@ pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<Strin
     for (session, told) in &sessions {
         let _ = writeln!(out, "{}", report::clean(session));
         for (one, settled) in told.iter().zip(settle_all(told, prices)) {
-            let ending = one.ending.map_or("unknown", agent::Ending::name);
+            let ending = one.ending.map_or("cut", agent::Ending::name);
             let attempt = if one.attempt > 1 {
                 format!(" ({})", one.attempt)
             } else {

@@ -62,6 +62,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
+    spent::check_limit(&cells, study.budget.session_dollars, &prices)?;
     let ways = Ways::open(&cells, bench.model_server.as_deref())?;
     for line in introduction(&name, &cells) {
         progress.line(&line);
@@ -129,6 +130,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
                     row: &row,
                     progress: &progress,
                     ways: &ways,
+                    prices: &prices,
                     budget: study.budget,
                 };
                 bencher.driven(cell, driven, &driver)?

@@ -14,7 +14,7 @@ pub(crate) struct Told {
     pub(crate) session: String,
     pub(crate) step: String,
     pub(crate) attempt: u32,
-    /// Failed for what surrounds the agent: no part of the session.
+    /// Failed for what surrounds the agent, or never ended: no part of the session.
     pub(crate) failed: bool,
     /// `claude-code@2.1.330`.
     pub(crate) agent: String,
@@ -42,14 +42,14 @@ impl Told {
 }
 
 impl Ledger {
-    /// All ended attempts of a run, in order.
+    /// All attempts of a run, in order; one in which the tool was killed has no words and no ending.
     pub(crate) fn told(&self, run: &str) -> Result<Vec<Told>, LedgerError> {
         type Row = (Told, Option<String>, Option<String>, Option<String>);
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
                         b.form, b.bytes
-                 FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? AND state <> 'running' ORDER BY id",
+                 FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
             )?;
             statement
                 .query_map([run], |row| {
@@ -61,7 +61,7 @@ impl Ledger {
                         session: row.get(0)?,
                         step: row.get(1)?,
                         attempt: row.get(2)?,
-                        failed: row.get::<_, String>(3)? == "failed",
+                        failed: row.get::<_, String>(3)? != "done",
                         agent: row.get(4)?,
                         model: row.get(5)?,
                         took_ms: row.get(6)?,
