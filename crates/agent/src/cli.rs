@@ -59,6 +59,8 @@ pub struct Package {
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
     pub prompt: &'a str,
+    /// The agent's, since settings are other ones in other versions.
+    pub version: &'a str,
     pub model: &'a str,
     /// The agent's program, with what goes before it.
     pub program: &'a [OsString],

@@ -14,6 +14,7 @@ fn snapshot(agent: &str, resume: Option<&str>) {
     let program = [OsString::from("/cache/agent")];
     let step = Step {
         prompt: "Do it.",
+        version: "9.9.9",
         model: "a-model",
         program: &program,
         path: "/usr/bin:/bin",

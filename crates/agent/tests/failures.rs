@@ -6,7 +6,6 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use agent::proxy::{Api, Key, Settings};
@@ -21,24 +20,13 @@ const LONG: Duration = Duration::from_secs(240);
 /// A loaded machine may take seconds to start a program.
 const QUIET: Duration = Duration::from_secs(25);
 
-fn installed(cli: &'static Cli) -> Installed {
-    static ONCE: OnceLock<Vec<(&'static str, Installed)>> = OnceLock::new();
-    let all = ONCE.get_or_init(|| {
-        let install = |cli: &&'static Cli| {
-            let folder = tempfile::tempdir().unwrap();
-            for (name, text) in cli.package(cli.version).unwrap().manifest() {
-                fs::write(folder.path().join(name), text).unwrap();
-            }
-            let workshop = Workshop::new(cell::probe().level, app::cache_folder());
-            (
-                cli.id,
-                app::install_packages(folder.path(), &workshop).unwrap(),
-            )
-        };
-        agent::ALL.iter().map(install).collect()
-    });
-    let found = all.iter().find(|(id, _)| *id == cli.id);
-    found.map(|(_, installed)| installed.clone()).unwrap()
+fn installed(cli: &'static Cli, version: &str) -> Installed {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in cli.package(version).unwrap().manifest() {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let workshop = Workshop::new(cell::probe().level, app::cache_folder());
+    app::install_packages(folder.path(), &workshop).unwrap()
 }
 
 /// Files below a folder that hold these bytes.
@@ -69,6 +57,11 @@ impl Try {
     /// The first prompt, with the model at this port.
     fn at(agent: &str, port: u16, times: Times) -> Self {
         let cli = find(agent).unwrap();
+        Self::of(cli, cli.version, port, times)
+    }
+
+    fn of(cli: &'static Cli, version: &str, port: u16, times: Times) -> Self {
+        let agent = cli.id;
         let api = Api::at(cli.vendor, &format!("http://127.0.0.1:{port}")).unwrap();
         let way = Settings::new(api, Key::new(CANARY));
         // Not below /tmp, which a box shows as the agent's own.
@@ -76,18 +69,19 @@ impl Try {
         let place = Place::new(folder.path().canonicalize().unwrap());
         place.begin("fastapi").unwrap();
         let before = place.snapshots().take(&place.tree(), "0", None).unwrap();
-        let installed = installed(cli);
-        let package = cli.package(cli.version).unwrap();
+        let installed = installed(cli, version);
+        let package = cli.package(version).unwrap();
         let modules = &installed.links[0].1;
-        let program = [modules
-            .join(package.name)
-            .join(package.program)
-            .into_os_string()];
+        let program = modules.join(package.name).join(package.program);
+        let node = installed.bin.join("node").into_os_string();
+        let words = package.node.then_some(node).into_iter();
+        let program: Vec<_> = words.chain([program.into()]).collect();
         let prompt = agent::prompts().unwrap().remove(0).text;
         let root = place.root();
         let level = cell::probe().level;
         let step = Step {
             prompt: &prompt,
+            version,
             model: cli.model,
             program: &program,
             path: "/usr/local/bin:/usr/bin:/bin",
@@ -121,12 +115,7 @@ impl Try {
     }
 
     fn with(agent: &str, script: Script, times: Times) -> Self {
-        let server = Server::start(Script {
-            messages: "imports-first".into(),
-            responses: "runtime-first".into(),
-            ..script
-        })
-        .unwrap();
+        let server = Server::start(playing(script)).unwrap();
         let port = server.address().port();
         Self::at(agent, port, times)
     }
@@ -167,6 +156,14 @@ impl Try {
             }
         }
         found
+    }
+}
+
+fn playing(script: Script) -> Script {
+    Script {
+        messages: "imports-first".into(),
+        responses: "runtime-first".into(),
+        ..script
     }
 }
 
@@ -241,6 +238,27 @@ fn claude_code_at_a_failing_model() {
 #[test]
 fn codex_at_a_failing_model() {
     matrix("codex");
+}
+
+/// The versions of the study of April 2026.
+#[test]
+fn the_versions_of_the_published_study_can_be_driven() {
+    for (agent, version) in [("claude-code", "2.1.88"), ("codex", "0.116.0")] {
+        let model = Server::start(playing(Script::default())).unwrap();
+        let cli = find(agent).unwrap();
+        let tried = Try::of(cli, version, model.address().port(), times(LONG));
+        assert_eq!(
+            tried.ending(),
+            Ending::Finished,
+            "{agent} {}",
+            tried.ran.stderr
+        );
+        let messages = if agent == "codex" { 3 } else { 4 };
+        let wanted: Usage = (0..messages).map(|at| scripted::tokens(1, at)).sum();
+        assert_eq!(tried.ran.usage, Some(wanted), "{agent}");
+        let record = tried.ran.record.as_deref().unwrap();
+        assert_eq!((cli.recorded)(record), Some(wanted), "{agent}");
+    }
 }
 
 #[test]
@@ -332,10 +350,11 @@ fn what_a_command_left_running_ends_with_the_step() {
 fn a_program_that_is_killed_has_crashed() {
     for agent in ["claude-code", "codex"] {
         let script = Script {
-            // All that is called like the agent, from one of its own commands.
+            // All that is called like the agent, from one of its own commands; not before its record is on the disk, which
+            // it writes a moment later.
             commands: vec![(
                 1,
-                "for p in /proc/[0-9]*; do case \"$(readlink $p/exe)\" in \
+                "timeout 4 tail -f /dev/null; for p in /proc/[0-9]*; do case \"$(readlink $p/exe)\" in \
                  */claude|*/codex) kill -9 ${p#/proc/};; esac; done; tail -f /dev/null"
                     .into(),
             )],
@@ -389,7 +408,7 @@ fn the_agents_world_holds_no_key() {
 #[test]
 fn the_programs_are_as_pinned() {
     for cli in agent::ALL {
-        let installed = installed(cli);
+        let installed = installed(cli, cli.version);
         let package = cli.package(cli.version).unwrap();
         let folder: PathBuf = installed.links[0].1.join(package.name);
         let manifest = fs::read_to_string(folder.join("package.json")).unwrap();

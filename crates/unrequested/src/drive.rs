@@ -254,6 +254,7 @@ impl Driver<'_> {
         let fresh = uuid::Uuid::now_v7().to_string();
         let step = Step {
             prompt: &prompt.text,
+            version: &course.driven.version,
             model: &course.driven.model,
             program: &course.program.words,
             path: &course.program.path,

@@ -83,14 +83,18 @@ const PACKAGES: [Package; 4] = [
 
 fn settings(step: &Step<'_>) -> Vec<(PathBuf, String)> {
     let model = toml::Value::from(step.model);
+    // In the version of April 2026 each entry of that table is a role, and `enabled` would be one.
+    let alone = if step.version == "0.116.0" {
+        ""
+    } else {
+        "[agents]\nenabled = false\n"
+    };
     let text = format!(
         r#"model = {model}
 model_provider = "study"
 check_for_update_on_startup = false
 web_search = "disabled"
 
-[agents]
-enabled = false
 [analytics]
 enabled = false
 [history]
@@ -117,7 +121,7 @@ request_max_retries = 3
 stream_max_retries = 3
 stream_idle_timeout_ms = 300000
 supports_websockets = false
-"#,
+{alone}"#,
         server = step.server,
     );
     vec![(".codex/config.toml".into(), text)]

@@ -152,18 +152,28 @@ fn usage(value: &Value) -> Option<Usage> {
     })
 }
 
-/// The record has a line for each response of the model.
+/// The record has a line for each response of the model. Versions before such lines tell the last response's tokens beside
+/// the sum, some of them twice.
 pub(super) fn recorded(lines: &str) -> Option<Usage> {
-    let mut sum = None;
+    let (mut sum, mut counted, mut last) = (None, None, None);
     for line in lines.lines() {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             continue;
         };
+        let payload = &value["payload"];
         if value["type"] == "token_usage_record"
-            && let Some(used) = usage(&value["payload"]["usage"])
+            && let Some(used) = usage(&payload["usage"])
         {
             sum = Some(sum.unwrap_or_default() + used);
         }
+        let total = usage(&payload["info"]["total_token_usage"]);
+        if payload["type"] == "token_count"
+            && total != last
+            && let Some(used) = usage(&payload["info"]["last_token_usage"])
+        {
+            counted = Some(counted.unwrap_or_default() + used);
+            last = total;
+        }
     }
-    sum
+    sum.or(counted)
 }
