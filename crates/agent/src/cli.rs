@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::proxy::Vendor;
 use crate::{Ending, Transcript, claude_code, codex};
 
 /// A coding agent that is driven by its own command line.
@@ -12,6 +13,8 @@ pub struct Cli {
     pub id: &'static str,
     /// For people: `Claude Code`.
     pub name: &'static str,
+    /// Whose interface it speaks to its model.
+    pub vendor: Vendor,
     /// Where it is when the study names no other version.
     pub version: &'static str,
     pub model: &'static str,

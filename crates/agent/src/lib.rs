@@ -3,24 +3,32 @@
 //! Nothing here attacks or judges anything.
 
 mod access;
+pub mod atif;
 mod claude_code;
 mod cli;
 mod codex;
 mod embedded;
 mod ending;
+mod estimate;
 mod lines;
+mod prices;
 mod prompt;
+pub mod proxy;
 pub mod recorded;
 pub mod session;
+mod settle;
 mod study;
 mod transcript;
 mod usage;
 
-pub use access::{DUMMY_KEY, Served, Upstream, serve};
+pub use access::DUMMY_KEY;
 pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopped, find};
 pub use embedded::{File, file, folder, write_folder};
 pub use ending::Ending;
+pub use estimate::{Basis, Estimate, Past, Planned};
+pub use prices::{BadPrices, Cost, Prices};
 pub use prompt::{BadPrompt, Prompt, prompts};
+pub use settle::{Settled, Source, settle};
 pub use study::{BadStudy, Budget, Cell, Choice, Driven, Study};
 pub use transcript::{Call, CallResult, Close, Entry, Role, Transcript};
 pub use usage::Usage;

@@ -42,6 +42,8 @@ pub struct Budget {
     /// How often a step is run when what surrounds the agent is at fault.
     pub attempts: u32,
     pub pause_seconds: u64,
+    /// At list prices. Once a session has cost so much no further request of it passes; what is under way goes on.
+    pub session_dollars: Option<u32>,
 }
 
 impl Default for Budget {
@@ -52,6 +54,7 @@ impl Default for Budget {
             quiet_seconds: 900,
             attempts: 3,
             pause_seconds: 60,
+            session_dollars: None,
         }
     }
 }

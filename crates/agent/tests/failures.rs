@@ -5,14 +5,17 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use agent::proxy::{Api, Key, Settings};
 use agent::session::{Place, Ran, Room, Times, run, server};
-use agent::{Cli, Ending, Evidence, Step, Upstream, Usage, find};
+use agent::{Cli, Ending, Evidence, Step, Usage, find};
 use app::{Installed, Workshop};
 use scripted::{Kind, Script, Server, Trouble};
 
+/// What no agent may ever see.
+const CANARY: &str = "sk-canary-8f3a1c5e7b902d46-failures";
 const LONG: Duration = Duration::from_secs(240);
 /// A loaded machine may take seconds to start a program.
 const QUIET: Duration = Duration::from_secs(25);
@@ -26,6 +29,23 @@ fn installed(cli: &'static Cli, version: &str) -> Installed {
     app::install_packages(folder.path(), &workshop).unwrap()
 }
 
+/// Files below a folder that hold these bytes.
+fn holding(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            found.extend(holding(&entry.path(), bytes));
+        } else if kind.is_file() {
+            let text = fs::read(entry.path()).unwrap();
+            if text.windows(bytes.len()).any(|window| window == bytes) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
 struct Try {
     cli: &'static Cli,
     folder: tempfile::TempDir,
@@ -34,13 +54,16 @@ struct Try {
 }
 
 impl Try {
-    /// The first prompt, with this upstream.
-    fn at(agent: &str, upstream: Upstream, times: Times) -> Self {
+    /// The first prompt, with the model at this port.
+    fn at(agent: &str, port: u16, times: Times) -> Self {
         let cli = find(agent).unwrap();
-        Self::of(cli, cli.version, upstream, times)
+        Self::of(cli, cli.version, port, times)
     }
 
-    fn of(cli: &'static Cli, version: &str, upstream: Upstream, times: Times) -> Self {
+    fn of(cli: &'static Cli, version: &str, port: u16, times: Times) -> Self {
+        let agent = cli.id;
+        let api = Api::at(cli.vendor, &format!("http://127.0.0.1:{port}")).unwrap();
+        let way = Settings::new(api, Key::new(CANARY));
         // Not below /tmp, which a box shows as the agent's own.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Place::new(folder.path().canonicalize().unwrap());
@@ -71,7 +94,17 @@ impl Try {
             level,
             read: installed.read.clone(),
         };
-        let ran = run(cli, &step, &room, upstream, times, Usage::default()).unwrap();
+        let ran = run(cli, &step, &room, way, times, Usage::default()).unwrap();
+        for text in [
+            &ran.said,
+            &ran.stderr,
+            ran.record.as_ref().unwrap_or(&String::new()),
+        ] {
+            assert!(!text.contains(CANARY), "{agent} saw the key");
+        }
+        let keys = holding(folder.path(), CANARY.as_bytes());
+        assert!(keys.is_empty(), "{keys:?}");
+        assert!(!format!("{:?}", ran.records).contains(CANARY));
         let after = place.snapshots().take(&place.tree(), "1", None).unwrap();
         Self {
             cli,
@@ -84,11 +117,7 @@ impl Try {
     fn with(agent: &str, script: Script, times: Times) -> Self {
         let server = Server::start(playing(script)).unwrap();
         let port = server.address().port();
-        let upstream = Upstream {
-            host: "127.0.0.1".into(),
-            port,
-        };
-        Self::at(agent, upstream, times)
+        Self::at(agent, port, times)
     }
 
     fn ending(&self) -> Ending {
@@ -216,12 +245,8 @@ fn codex_at_a_failing_model() {
 fn the_versions_of_the_published_study_can_be_driven() {
     for (agent, version) in [("claude-code", "2.1.88"), ("codex", "0.116.0")] {
         let model = Server::start(playing(Script::default())).unwrap();
-        let upstream = Upstream {
-            host: "127.0.0.1".into(),
-            port: model.address().port(),
-        };
         let cli = find(agent).unwrap();
-        let tried = Try::of(cli, version, upstream, times(LONG));
+        let tried = Try::of(cli, version, model.address().port(), times(LONG));
         assert_eq!(
             tried.ending(),
             Ending::Finished,
@@ -244,11 +269,7 @@ fn nobody_answers() {
         .unwrap()
         .port();
     for agent in ["claude-code", "codex"] {
-        let upstream = Upstream {
-            host: "127.0.0.1".into(),
-            port,
-        };
-        let tried = Try::at(agent, upstream, times(LONG));
+        let tried = Try::at(agent, port, times(LONG));
         assert_eq!(
             tried.ending(),
             Ending::Network,

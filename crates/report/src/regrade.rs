@@ -308,7 +308,7 @@ mod tests {
         };
         assert_eq!(
             why(one(Resisted, 1), one(Exploited, 2), App::Same),
-            [revision.clone()]
+            std::slice::from_ref(&revision)
         );
         assert_eq!(
             why(one(Resisted, 1), one(Exploited, 2), App::Differs),

@@ -51,6 +51,16 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people, at most 80 columns.
+    Terminal,
+    /// One object; its schema is docs/run.schema.json.
+    Json,
+    /// What real agents said and did, as ATIF v1.7: one object a line for each session.
+    Atif,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DecisionFormat {
     /// For people, at most 80 columns.
     Terminal,
@@ -107,8 +117,14 @@ pub(crate) enum Command {
         /// What the attacks cost: requests, wall time without the boot, and that over the app's own processor time.
         #[arg(long, conflicts_with = "list")]
         cost: bool,
-        #[arg(long, value_enum, default_value_t = Format::Terminal)]
-        format: Format,
+        /// With `atif`: this session alone; all of the run, one object a line, when left out.
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        /// Prices of models instead of study/prices.toml, in the same form.
+        #[arg(long, value_name = "FILE")]
+        prices: Option<PathBuf>,
+        #[arg(long, value_enum, default_value_t = ReportFormat::Terminal)]
+        format: ReportFormat,
     },
     /// Study: sessions beside sessions, or beside the figures of a published study, with intervals and tests.
     Compare {
@@ -223,6 +239,7 @@ pub(crate) struct Replay {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Bench {
     /// A study file; the shipped samples when left out.
     pub(crate) study: Option<PathBuf>,
@@ -232,8 +249,8 @@ pub(crate) struct Bench {
     /// Only these exploits, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
-    /// Where agents find their model: a server that speaks as their vendor's does.
-    #[arg(long, value_name = "http://HOST:PORT")]
+    /// Where agents find their model instead of at their vendor: a gateway (https), or a server on this machine.
+    #[arg(long, value_name = "ADDRESS")]
     pub(crate) model_server: Option<String>,
     /// Begin anew although an unfinished run of the same study could be resumed.
     #[arg(long)]
@@ -242,6 +259,15 @@ pub(crate) struct Bench {
     /// is run.
     #[arg(long, value_name = "RUN", conflicts_with = "study")]
     pub(crate) regrade: Option<String>,
+    /// Print what would be run, for how much and how long, and run nothing.
+    #[arg(long, conflicts_with = "regrade")]
+    pub(crate) plan: bool,
+    /// Run agents that cost money without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Prices of models instead of study/prices.toml, in the same form.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
     /// Exit with 10 from this finding on.

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent::proxy::{Outcome as Asked, Refusal};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
-use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prompt, Step, Upstream, Usage, session};
+use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session};
 use app::Workshop;
 use model::decision::Told;
 
@@ -18,12 +19,14 @@ use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
 use crate::progress::Progress;
+use crate::spent::{self, Ways};
 
 pub(crate) struct Driver<'a> {
     pub(crate) context: &'a Context,
     pub(crate) row: &'a RunRow,
     pub(crate) progress: &'a Progress,
-    pub(crate) upstream: &'a Upstream,
+    pub(crate) ways: &'a Ways,
+    pub(crate) prices: &'a Prices,
     pub(crate) budget: Budget,
 }
 
@@ -58,6 +61,8 @@ struct Course<'a> {
     conversation: Option<String>,
     total: Usage,
     last: Option<Snapshot>,
+    /// Its money is.
+    spent: bool,
 }
 
 impl Driver<'_> {
@@ -84,6 +89,7 @@ impl Driver<'_> {
             conversation: last.and_then(|turn| turn.conversation.clone()),
             total: last.and_then(|turn| turn.total).unwrap_or_default(),
             last: None,
+            spent: false,
             cell,
             driven,
             cli,
@@ -93,7 +99,7 @@ impl Driver<'_> {
             .iter()
             .filter_map(|turn| Some((turn.step.clone(), turn.snapshot.clone()?)))
             .collect();
-        let is_over = |course: &Course<'_>| course.took >= self.budget.session();
+        let is_over = |course: &Course<'_>| course.spent || course.took >= self.budget.session();
         if done.len() < prompts.len() && !is_over(&course) {
             Self::begin(&mut course, done.len())?;
         }
@@ -163,13 +169,16 @@ impl Driver<'_> {
                 model: &course.driven.model,
             })?;
             let ran = self.run(course, prompt)?;
+            self.context.ledger.put_asked(turn, &ran.records)?;
+            self.say_refused(&label, &ran);
             let parent = course.last.as_ref().map(|last| last.commit.as_str());
             let snapshot =
                 course
                     .place
                     .snapshots()
                     .take(&course.place.tree(), &prompt.id, parent)?;
-            let ending = course.cli.ending(&Evidence {
+            course.spent = is_spent(&ran);
+            let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
                 exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
                 stderr: &ran.stderr,
@@ -179,6 +188,12 @@ impl Driver<'_> {
                     .is_none_or(|last| last.tree != snapshot.tree),
                 stopped: ran.stopped,
             });
+            // What the agent makes of our refusal is not how the step ended.
+            let ending = if course.spent {
+                Ending::BudgetSpent
+            } else {
+                own
+            };
             why = reason(ending, &ran);
             let total = course.total + ran.usage.unwrap_or_default();
             let ended = Ended {
@@ -218,6 +233,22 @@ impl Driver<'_> {
         Ok(Err(format!("{}: {why}", prompt.id)))
     }
 
+    /// What the proxy did not let pass: the agent may have built something else for it.
+    fn say_refused(&self, label: &str, ran: &Ran) {
+        let mut said: Vec<&Refusal> = Vec::new();
+        for record in &ran.records {
+            if let Asked::Refused(refusal) = &record.outcome
+                && !said.contains(&refusal)
+            {
+                self.progress.warn(&format!(
+                    "NOTE: {label}: the proxy refused a request: {}",
+                    report::clean(&refusal.to_string())
+                ));
+                said.push(refusal);
+            }
+        }
+    }
+
     fn run(&self, course: &Course<'_>, prompt: &Prompt) -> Result<Ran, Fatal> {
         let root = course.place.root();
         let fresh = uuid::Uuid::now_v7().to_string();
@@ -241,12 +272,17 @@ impl Driver<'_> {
             step: self.budget.step().min(left),
             quiet: self.budget.quiet(),
         };
-        let upstream = self.upstream.clone();
+        let mut way = self.ways.to(course.cli.vendor)?;
+        if let Some(dollars) = self.budget.session_dollars {
+            let ledger = &self.context.ledger;
+            let spent = spent::of_session(ledger, &self.row.id, &course.cell.id(), self.prices)?;
+            way.budget = Some(spent::limit(spent, dollars, self.prices));
+        }
         Ok(session::run(
             course.cli,
             &step,
             &room,
-            upstream,
+            way,
             times,
             course.total,
         )?)
@@ -333,6 +369,12 @@ impl Driver<'_> {
             read: installed.read,
         })
     }
+}
+
+fn is_spent(ran: &Ran) -> bool {
+    ran.records
+        .iter()
+        .any(|record| record.outcome == Asked::Refused(Refusal::Spent))
 }
 
 /// For people: the ending, and what the agent said of it.

@@ -10,6 +10,7 @@ mod exit;
 mod ledger;
 mod progress;
 mod session;
+mod spent;
 mod target;
 mod view;
 

@@ -57,7 +57,7 @@ fn bench(dir: &Path, server: &Server) -> Command {
     command
         .arg("--dir")
         .arg(dir.join("runs-of-it"))
-        .args(["bench", "--format", "json", "--only", ONLY])
+        .args(["bench", "--yes", "--format", "json", "--only", ONLY])
         .args(["--model-server", &format!("http://{}", server.address())])
         .arg(dir.join("study.toml"))
         // What a user has, and an agent must not see.
@@ -147,9 +147,13 @@ fn holds_no_canary(dir: &Path, server: &Server) {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains(CANARY), "{path}");
     }
+    // The vendor gets it, in the one place where it wants it.
     for seen in server.seen() {
         let body = String::from_utf8_lossy(&seen.body).into_owned();
-        assert!(!body.contains(CANARY) && !format!("{:?}", seen.headers).contains(CANARY));
+        assert!(!body.contains(CANARY) && !body.contains(agent::DUMMY_KEY));
+        let headers = format!("{:?}", seen.headers);
+        assert_eq!(headers.matches(CANARY).count(), 1, "{headers}");
+        assert!(!headers.contains(agent::DUMMY_KEY), "{headers}");
     }
 }
 
@@ -215,7 +219,73 @@ fn two_agents_play_two_recordings_on_two_frameworks() {
         }
     }
     holds_no_canary(&dir, &server);
+    costs_are_the_scripts(&dir, &turns);
     fs::remove_dir_all(&dir).unwrap();
+}
+
+/// Tokens as the proxy counted them, priced by hand; and what was said, in the form that others read.
+fn costs_are_the_scripts(dir: &Path, turns: &[Turn]) {
+    let report = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unrequested"));
+        command
+            .arg("--dir")
+            .arg(dir.join("runs-of-it"))
+            .arg("report");
+        let output = command.args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let prices = dir.join("prices.toml");
+    let row = |name: &str, one: u32| {
+        format!(
+            "[[model]]\nname = \"{name}\"\ninput = {one}\ncache_read = {one}\ncache_write = {one}\noutput = {one}\nsource = \"-\"\n"
+        )
+    };
+    let models = row("claude-sonnet-4-5", 1000) + &row("gpt-5.5", 2000);
+    fs::write(
+        &prices,
+        format!("version = 1\ndate = \"2026-01-02\"\n{models}"),
+    )
+    .unwrap();
+    let text = report(&["--cost", "--prices", &prices.display().to_string()]);
+    let dollars: u64 = turns
+        .iter()
+        .map(|turn| {
+            let used = turn.used.unwrap();
+            let each = if turn.session.contains("codex") { 2 } else { 1 };
+            each * (used.all_input() + used.output)
+        })
+        .sum();
+    let wanted = format!(
+        "together ${:.2}; list prices of 2026-01-02",
+        dollars as f64 / 1000.0
+    );
+    assert!(text.contains(&wanted), "{wanted} is missing in\n{text}");
+    // The vendor's count, with which the agents' own agree.
+    assert!(
+        !text.contains("by the agent") && !text.contains("the agent says"),
+        "{text}"
+    );
+    let atif = report(&["--format", "atif"]);
+    let sessions: Vec<Value> = atif
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(sessions.len() * 6, turns.len());
+    for one in &sessions {
+        assert_eq!(one["schema_version"], "ATIF-v1.7");
+        let own = turns
+            .iter()
+            .filter(|turn| one["trajectory_id"] == turn.session);
+        let used: Usage = own.filter_map(|turn| turn.used).sum();
+        assert_eq!(
+            one["final_metrics"]["total_prompt_tokens"],
+            used.all_input()
+        );
+        assert_eq!(one["final_metrics"]["total_completion_tokens"], used.output);
+    }
+    assert!(!atif.contains(CANARY) && !text.contains(CANARY));
 }
 
 /// Whether a step changes what is there already: Claude Code reads that before it writes, one message more.
@@ -306,6 +376,58 @@ fn codex_is_disturbed() {
     a_session_that_is_disturbed("codex", "codex@0.169.0", "runtime-first", 1);
 }
 
+/// A step costs about five dollars at these prices, and the second one passes the limit.
+#[test]
+fn money_that_is_spent_ends_the_session_and_what_is_there_is_attacked() {
+    let dir = folder("money");
+    study(&dir, "\"claude-code\"", "\"fastapi\"", 1);
+    let text = fs::read_to_string(dir.join("study.toml")).unwrap();
+    fs::write(
+        dir.join("study.toml"),
+        format!("{text}session_dollars = 6\n"),
+    )
+    .unwrap();
+    let prices = dir.join("prices.toml");
+    let table = "version = 1\ndate = \"2026-01-02\"\n[[model]]\nname = \"claude-sonnet-4-5\"\ninput = 1000\ncache_read = 1000\n\
+         cache_write = 1000\noutput = 1000\nsource = \"-\"\n";
+    fs::write(&prices, table).unwrap();
+    let server = Server::start(script(Vec::new())).unwrap();
+    let run = |dir: &Path| {
+        let mut command = bench(dir, &server);
+        command.arg("--prices").arg(&prices);
+        command
+    };
+    let (judged, said) = done(run(&dir), 0);
+    let told: Vec<String> = turns(&dir)
+        .iter()
+        .map(|turn| format!("{} {}", turn.step, turn.ending.clone().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        told,
+        ["1-auth finished", "2-uploads budget-spent"],
+        "{said}"
+    );
+    assert!(
+        said.contains("the budget of this session is spent"),
+        "{said}"
+    );
+    assert!(
+        server
+            .seen()
+            .iter()
+            .all(|seen| seen.at.is_none_or(|(step, _)| step <= 2))
+    );
+    let session = session(&judged, "fastapi/claude-code");
+    assert_eq!(session["step"], "2-uploads");
+    assert!(session["trouble"].is_null(), "{session}");
+    // Without a price nobody could keep the limit.
+    fs::write(&prices, table.replace("claude-sonnet-4-5", "another")).unwrap();
+    let output = run(&dir).arg("--fresh").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("claude-sonnet-4-5 has no price"));
+    fs::remove_dir_all(&dir).unwrap();
+}
+
 #[test]
 fn what_will_not_go_otherwise_is_not_tried_again_and_goes_on_with_the_same_command() {
     let dir = folder("key");
@@ -369,6 +491,7 @@ fn without_a_model_or_a_known_version_it_says_what_is_missing() {
     .unwrap();
     let output = tool(&dir.join("study.toml"))
         .args([
+            "--yes",
             "--model-server",
             "http://127.0.0.1:9",
             "--only",

@@ -470,3 +470,117 @@ fn a_report_without_a_ledger_says_what_makes_one() {
         &["no ledger", "bench"],
     );
 }
+
+const REAL: &str = r#"
+version = 1
+agents = ["claude-code", "codex"]
+frameworks = ["fastapi"]
+arms = ["silent"]
+replicates = 2
+
+[agent.codex]
+model = "my-local-model"
+"#;
+
+/// What would cost money is told, and nothing of it happens without a yes.
+#[test]
+fn agents_that_cost_are_not_run_unasked() {
+    let folder = Folder::new("cost");
+    let study = folder.file("study.toml", REAL);
+    let bench = |words: &[&str]| {
+        let mut command = tool(&folder);
+        command.arg("bench").arg(&study).args(words);
+        command
+            .env_remove("ANTHROPIC_API_KEY")
+            .env_remove("OPENAI_API_KEY");
+        command.stdin(std::process::Stdio::null());
+        command
+    };
+    // The plan needs no key, makes nothing, and says what it does not know.
+    let says = [
+        "4 sessions",
+        "fastapi/claude-code@",
+        "2 sessions, $",
+        "assumed, not measured",
+        "price unknown: my-local-model",
+        "together: 4 sessions, an unknown price",
+        "list prices of 20",
+    ];
+    ends(&bench(&["--plan"]).output().unwrap(), 0, &says);
+    assert!(!folder.0.join("ledger").exists());
+    let says = ["ANTHROPIC_API_KEY", "docs/real-agents.md", "--model-server"];
+    ends(&bench(&[]).output().unwrap(), 20, &says);
+    let mut odd = bench(&[]);
+    odd.env("ANTHROPIC_API_KEY", "sk canary with spaces");
+    let output = odd.output().unwrap();
+    ends(&output, 2, &["ANTHROPIC_API_KEY is no API key"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("canary"));
+    for address in [
+        "http://models.example:80",
+        "127.0.0.1:80",
+        "https://host/path",
+    ] {
+        let says = [address, "is no address of a model's server"];
+        ends(
+            &bench(&["--model-server", address]).output().unwrap(),
+            2,
+            &says,
+        );
+    }
+    // Nobody is there to be asked: no run is begun, and nothing waits to be resumed.
+    let says = ["--yes", "--plan", "nothing was run", "4 sessions"];
+    ends(
+        &bench(&["--quiet", "--model-server", "http://127.0.0.1:9"])
+            .output()
+            .unwrap(),
+        2,
+        &says,
+    );
+    let listed = tool(&folder).args(["report", "--list"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
+    // A table of the user's own.
+    let prices = folder.file(
+        "prices.toml",
+        "version = 1\ndate = \"2026-12-24\"\n[[model]]\nname = \"my-local-model\"\ninput = 0\ncache_read = 0\noutput = 0\nsource = \"mine\"\n",
+    );
+    let words = ["--plan", "--prices", prices.to_str().unwrap()];
+    let says = ["list prices of 2026-12-24", "price unknown: claude-"];
+    ends(&bench(&words).output().unwrap(), 0, &says);
+    folder.file("prices.toml", "version = 1\ndate = \"soon\"\nmodel = []\n");
+    ends(
+        &bench(&words).output().unwrap(),
+        2,
+        &["prices.toml", "soon"],
+    );
+}
+
+#[test]
+fn the_studys_preset_is_its_matrix_at_its_versions() {
+    let folder = Folder::new("preset");
+    let preset = concat!(env!("CARGO_MANIFEST_DIR"), "/../../study/april-2026.toml");
+    let output = tool(&folder)
+        .args(["bench", preset, "--plan"])
+        .output()
+        .unwrap();
+    let says = [
+        "12 sessions",
+        "nextjs/codex@0.116.0/silent/3",
+        "claude-code@2.1.88 with claude-opus-4-6: 6 sessions, $",
+        "codex@0.116.0 with gpt-5.4: 6 sessions, $",
+    ];
+    ends(&output, 0, &says);
+}
+
+#[test]
+fn samples_have_no_words_of_an_agent() {
+    let folder = Folder::new("words");
+    let words = ["check", "--sample", "literal", "--only", "missing-token"];
+    let checked = tool(&folder).args(words).output().unwrap();
+    ends(&checked, 0, &[]);
+    let output = tool(&folder)
+        .args(["report", "--format", "atif"])
+        .output()
+        .unwrap();
+    ends(&output, 12, &["no session of a real agent"]);
+    assert!(output.stdout.is_empty());
+}

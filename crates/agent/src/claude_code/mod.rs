@@ -12,11 +12,13 @@ mod read;
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Invocation, Package, Record, Sign, Step};
+use crate::proxy::Vendor;
 use crate::{Ending, access};
 
 pub(crate) static CLAUDE_CODE: Cli = Cli {
     id: "claude-code",
     name: "Claude Code",
+    vendor: Vendor::Anthropic,
     version: "2.1.330",
     model: "claude-sonnet-4-5",
     packages: &PACKAGES,

@@ -11,11 +11,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::cli::{Cli, Invocation, Package, Record, Sign, Step};
+use crate::proxy::Vendor;
 use crate::{Ending, access};
 
 pub(crate) static CODEX: Cli = Cli {
     id: "codex",
     name: "Codex",
+    vendor: Vendor::OpenAi,
     version: "0.169.0",
     model: "gpt-5.5",
     packages: &PACKAGES,

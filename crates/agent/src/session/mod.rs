@@ -51,6 +51,8 @@ pub enum SessionError {
     #[error("git: {0}")]
     Git(String),
     #[error(transparent)]
+    Proxy(#[from] crate::proxy::ProxyError),
+    #[error(transparent)]
     Cell(#[from] cell::CellError),
     #[error(transparent)]
     Starter(#[from] crate::Error),

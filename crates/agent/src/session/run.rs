@@ -9,7 +9,8 @@ use cell::{Exit, Level, Limits, Spec};
 
 use super::snapshot::first_commit;
 use super::{Place, SessionError, files};
-use crate::{Cli, Step, Stopped, Transcript, Upstream, Usage, embedded, serve};
+use crate::proxy::{self, Record, Settings};
+use crate::{Cli, Step, Stopped, Transcript, Usage, embedded};
 
 /// In a box's own network nobody else has it; far from where apps are started.
 const PORT: u16 = 47_811;
@@ -45,6 +46,8 @@ pub struct Ran {
     /// The step's own tokens, and whether the agent told them itself.
     pub usage: Option<Usage>,
     pub told: bool,
+    /// What went to the model, as the proxy saw it.
+    pub records: Vec<Record>,
     pub exit: Exit,
     pub stopped: Option<Stopped>,
     pub took: Duration,
@@ -79,12 +82,12 @@ pub fn server(level: Level) -> Result<SocketAddr, SessionError> {
     }
 }
 
-/// Runs the step. `before` is the sum of the conversation's tokens so far.
+/// Runs the step; `way` says how its model is reached. `before` is the sum of the conversation's tokens so far.
 pub fn run(
     cli: &Cli,
     step: &Step<'_>,
     room: &Room,
-    upstream: Upstream,
+    way: Settings,
     times: Times,
     before: Usage,
 ) -> Result<Ran, SessionError> {
@@ -119,7 +122,7 @@ pub fn run(
     let listener = cell
         .listener()
         .map_err(files(Path::new("the agent's network")))?;
-    let served = serve(listener, upstream).map_err(files(Path::new("the agent's network")))?;
+    let served = proxy::serve(listener, way)?;
 
     let (mut heard, mut last_heard) = ((0, 0), Instant::now());
     let stopped = loop {
@@ -140,7 +143,7 @@ pub fn run(
     let took = begun.elapsed();
     // With it all ends that the agent or its commands left running, whatever session they are in.
     cell.end();
-    drop(served);
+    let records = served.end();
     let exit = cell.exited().unwrap_or(Exit {
         code: None,
         signal: None,
@@ -162,6 +165,7 @@ pub fn run(
     Ok(Ran {
         usage: told.or_else(|| new.and_then(|lines| (cli.recorded)(lines))),
         told: told.is_some(),
+        records,
         stderr: super::files::read(&stderr, 64 << 10).unwrap_or_default(),
         said,
         record,

@@ -1,9 +1,10 @@
 //! `bench`: sessions of a study, attacked and scored.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent::{Cell, Driven, Study, Upstream, recorded};
+use agent::{Cell, Driven, Estimate, Past, Planned, Prices, Study, recorded};
 use exploit::Seed;
 use model::decision::Told;
 use model::{Cause, Fault, Step, Word};
@@ -11,14 +12,15 @@ use report::Paint;
 use report::bench::Next;
 
 use super::decisions::sample_told;
-use super::{called, chosen, findings_exit, is_incomplete, print};
+use super::{called, chosen, consent, findings_exit, is_incomplete, print};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::drive::{self, Driver};
 use crate::exit::{Exit, Fatal};
-use crate::ledger::{NewUnit, RunRow, UnitRow};
+use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
+use crate::spent::{self, Ways};
 use crate::target::Stand;
 use crate::view;
 
@@ -47,10 +49,21 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         study.frameworks = vec![framework.clone()];
     }
     let entries = chosen(&bench.only)?;
+    let prices = consent::prices(bench.prices.as_deref())?;
+    let progress = Progress::new(cli.quiet);
+    if bench.plan {
+        // A question makes no ledger.
+        let past = if cli.dir.join("ledger.db").is_file() {
+            spent::past(&Ledger::open(&cli.dir)?, LAST_STEP, &prices)?
+        } else {
+            Vec::new()
+        };
+        return plan(&study, &name, &past, &prices);
+    }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
-    let upstream = upstream(bench, &cells)?;
-    let progress = Progress::new(cli.quiet);
+    spent::check_limit(&cells, study.budget.session_dollars, &prices)?;
+    let ways = Ways::open(&cells, bench.model_server.as_deref())?;
     for line in introduction(&name, &cells) {
         progress.line(&line);
     }
@@ -71,6 +84,24 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     } else {
         context.ledger.unfinished("bench", &suite, &hash)?
     };
+    let done = match &old {
+        Some(row) => context.ledger.units(&row.id)?,
+        None => Vec::new(),
+    };
+    // Before anything is written: a refusal leaves no run that waits for its end.
+    let left: Vec<Planned> = cells
+        .iter()
+        .filter(|cell| !is_done(&done, &cell.id()))
+        .filter_map(planned)
+        .collect();
+    let estimate = Estimate::of(
+        &left,
+        &spent::past(&context.ledger, LAST_STEP, &prices)?,
+        &prices,
+    );
+    consent::consent(&estimate, bench.yes, &mut consent::Terminal, |text| {
+        progress.warn(text);
+    })?;
     let row = match old {
         Some(row) => {
             progress.line(&format!(
@@ -81,7 +112,6 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         }
         None => context.ledger.begin_run("bench", &suite, &text, &hash)?,
     };
-    let done = context.ledger.units(&row.id)?;
 
     let bencher = Bencher {
         context: &context,
@@ -93,18 +123,19 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     bencher.reference()?;
     let mut on_the_way = 0;
     for cell in &cells {
-        let settled = match (&cell.driven, &upstream) {
-            (Some(driven), Some(upstream)) => {
+        let settled = match &cell.driven {
+            Some(driven) => {
                 let driver = Driver {
                     context: &context,
                     row: &row,
                     progress: &progress,
-                    upstream,
+                    ways: &ways,
+                    prices: &prices,
                     budget: study.budget,
                 };
                 bencher.driven(cell, driven, &driver)?
             }
-            (Some(_), None) | (None, _) => bencher.cell(cell).map(|()| true)?,
+            None => bencher.cell(cell).map(|()| true)?,
         };
         on_the_way += usize::from(!settled);
     }
@@ -138,6 +169,49 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     )
 }
 
+fn is_done(units: &[UnitRow], session: &str) -> bool {
+    units
+        .iter()
+        .any(|unit| unit.new.session == session && unit.state == "done")
+}
+
+/// A session that costs money, if it is one.
+fn planned(cell: &Cell) -> Option<Planned> {
+    let driven = cell.driven.as_ref()?;
+    Some(Planned {
+        agent: cell.agent.clone(),
+        model: driven.model.clone(),
+        steps: LAST_STEP as u32,
+    })
+}
+
+/// `--plan`: what would be run.
+fn plan(study: &Study, name: &str, past: &[Past], prices: &Prices) -> Result<Exit, Fatal> {
+    let cells = study.cells();
+    let plural = if cells.len() == 1 { "" } else { "s" };
+    let mut out = format!("{name}: {} session{plural}\n", cells.len());
+    for cell in &cells {
+        let _ = writeln!(out, "  {}", cell.id());
+    }
+    let left: Vec<Planned> = cells.iter().filter_map(planned).collect();
+    let samples = cells.len() - left.len();
+    if samples > 0 {
+        let _ = writeln!(
+            out,
+            "{samples} of them are hand-written samples: no model is called, nothing is paid for"
+        );
+    }
+    if !left.is_empty() {
+        let _ = write!(
+            out,
+            "Real agents, whose models are paid for:\n{}",
+            Estimate::of(&left, past, prices).text()
+        );
+    }
+    print(&out)?;
+    Ok(Exit::Done)
+}
+
 /// What a study is, before anything happens.
 fn introduction(name: &str, cells: &[Cell]) -> Vec<String> {
     let real = cells.iter().filter(|cell| cell.driven.is_some()).count();
@@ -159,33 +233,6 @@ fn introduction(name: &str, cells: &[Cell]) -> Vec<String> {
         lines.push("No model is called: these samples show the instrument, not any agent.".into());
     }
     lines
-}
-
-/// Where the model is, when a real agent needs one.
-fn upstream(bench: &Bench, cells: &[Cell]) -> Result<Option<Upstream>, Fatal> {
-    let real = cells.iter().find_map(|cell| cell.driven.as_ref());
-    let Some(driven) = real else {
-        return Ok(None);
-    };
-    let Some(address) = &bench.model_server else {
-        return Err(Fatal {
-            exit: Exit::Missing,
-            why: format!(
-                "{} needs a model: name its server with --model-server http://HOST:PORT",
-                driven.cli
-            ),
-        });
-    };
-    let wrong = || Fatal::usage(format!("`{address}` is no http://HOST:PORT"));
-    let rest = address.strip_prefix("http://").ok_or_else(wrong)?;
-    let (host, port) = rest
-        .trim_end_matches('/')
-        .rsplit_once(':')
-        .ok_or_else(wrong)?;
-    Ok(Some(Upstream {
-        host: host.to_owned(),
-        port: port.parse().map_err(|_| wrong())?,
-    }))
 }
 
 /// Two lines about the machine before anything happens.
@@ -285,9 +332,7 @@ pub(super) struct Bencher<'a> {
 
 impl Bencher<'_> {
     pub(super) fn is_done(&self, session: &str) -> bool {
-        self.done
-            .iter()
-            .any(|unit| unit.new.session == session && unit.state == "done")
+        is_done(self.done, session)
     }
 
     pub(super) fn seed(&self, session: &str) -> Seed {

@@ -1,9 +1,11 @@
 //! One file per command.
 
+mod atif;
 mod bench;
 mod calibrate;
 mod check;
 mod compare;
+mod consent;
 pub(crate) mod decisions;
 mod doctor;
 mod explain;
@@ -20,7 +22,7 @@ use exploit::Entry;
 use model::Word;
 use model::run::{Run, Tier};
 
-use crate::cli::{Cli, Color, Command, FailOn};
+use crate::cli::{Cli, Color, Command, FailOn, Format, ReportFormat};
 use crate::exit::{Exit, Fatal};
 
 pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
@@ -38,16 +40,19 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
             run,
             list,
             cost,
+            session,
+            prices,
             format,
         } => {
-            let what = if *list {
-                report::What::List
-            } else if *cost {
-                report::What::Cost
-            } else {
-                report::What::Run
+            let prices = consent::prices(prices.as_deref())?;
+            let what = match (list, cost, format) {
+                (true, ..) => report::What::List,
+                (_, true, _) => report::What::Cost(&prices),
+                (.., ReportFormat::Atif) => report::What::Atif(session.as_deref(), &prices),
+                (.., ReportFormat::Terminal) => report::What::Run(Format::Terminal),
+                (.., ReportFormat::Json) => report::What::Run(Format::Json),
             };
-            report::run(&cli, run.as_deref(), what, *format, paint)
+            report::run(&cli, run.as_deref(), &what, paint)
         }
         Command::Compare { sides, published } => {
             compare::run(&cli, sides, published.as_deref(), paint)

@@ -2,26 +2,29 @@
 
 use std::fmt::Write as _;
 
+use agent::Prices;
 use report::Paint;
 
-use super::{bench, check, print};
+use super::{atif, bench, check, print};
 use crate::cli::{Cli, Format};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::Ledger;
+use crate::spent;
 use crate::view;
 
 /// What is asked of the ledger.
-pub(super) enum What {
-    Run,
+pub(super) enum What<'a> {
+    Run(Format),
     List,
-    Cost,
+    Cost(&'a Prices),
+    /// What agents said; of one session, or of all.
+    Atif(Option<&'a str>, &'a Prices),
 }
 
 pub(super) fn run(
     cli: &Cli,
     run: Option<&str>,
-    what: What,
-    format: Format,
+    what: &What<'_>,
     paint: Paint,
 ) -> Result<Exit, Fatal> {
     if !cli.dir.join("ledger.db").is_file() {
@@ -50,11 +53,20 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     let row = ledger.run(run)?;
+    let format = match what {
+        What::Cost(prices) => {
+            let text = cost(&view::run(&ledger, &row)?);
+            print(&(text + &spent::table(&ledger, &row.id, prices)?))?;
+            return Ok(Exit::Done);
+        }
+        What::Atif(session, prices) => {
+            print(&atif::lines(&ledger, &row, *session, prices)?)?;
+            return Ok(Exit::Done);
+        }
+        What::Run(format) => *format,
+        What::List => Format::Terminal,
+    };
     let judged = view::run(&ledger, &row)?;
-    if matches!(what, What::Cost) {
-        print(&cost(&judged))?;
-        return Ok(Exit::Done);
-    }
     print(&match (format, row.command.as_str()) {
         (Format::Json, _) => report::json::render(&judged),
         (Format::Terminal, "check") => {

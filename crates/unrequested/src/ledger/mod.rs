@@ -3,6 +3,7 @@
 //! A unit is done when its last exploit's facts are committed; what is committed survives any kill.
 
 mod squeeze;
+mod told;
 mod turns;
 
 use std::path::{Path, PathBuf};
@@ -14,14 +15,16 @@ use model::decision::Told;
 use model::{Cause, Exchange, Facts};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+pub(crate) use told::{Told as ToldTurn, by_session};
 pub(crate) use turns::{Ended, NewTurn, TurnRow};
 
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("001.sql"),
     include_str!("002.sql"),
     include_str!("003.sql"),
     include_str!("004.sql"),
+    include_str!("005.sql"),
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,305 @@
+//! What may pass: the vendor's host, the paths by which a model is asked, and nothing that lets the vendor's servers reach
+//! out on the agent's behalf.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Whose interface an agent speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// Messages.
+    Anthropic,
+    /// Responses.
+    OpenAi,
+}
+
+impl Vendor {
+    /// Where the key is in the environment of this tool.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Anthropic => "ANTHROPIC_API_KEY",
+            Self::OpenAi => "OPENAI_API_KEY",
+        }
+    }
+
+    pub(super) fn host(self) -> &'static str {
+        match self {
+            Self::Anthropic => "api.anthropic.com",
+            Self::OpenAi => "api.openai.com",
+        }
+    }
+
+    /// The paths that may be asked, and whether a reply costs.
+    fn paths(self) -> &'static [(&'static str, bool)] {
+        match self {
+            Self::Anthropic => &[("/v1/messages", true), ("/v1/messages/count_tokens", false)],
+            Self::OpenAi => &[("/v1/responses", true)],
+        }
+    }
+}
+
+/// Where requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    pub vendor: Vendor,
+    pub(super) tls: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is no address of a model's server: https://HOST[:PORT], or http://127.0.0.1:PORT on this machine; no path"
+)]
+pub struct BadAddress(String);
+
+impl Api {
+    /// The vendor's own.
+    pub fn of(vendor: Vendor) -> Self {
+        Self {
+            vendor,
+            tls: true,
+            host: vendor.host().to_owned(),
+            port: 443,
+        }
+    }
+
+    /// Another server that speaks the same. A key never leaves this machine without TLS.
+    pub fn at(vendor: Vendor, address: &str) -> Result<Self, BadAddress> {
+        let bad = || BadAddress(address.to_owned());
+        let (tls, rest) = match (
+            address.strip_prefix("https://"),
+            address.strip_prefix("http://"),
+        ) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return Err(bad()),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().map_err(|_| bad())?),
+            None => (rest, if tls { 443 } else { 80 }),
+        };
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+        if host.is_empty() || !host.bytes().all(is_name) {
+            return Err(bad());
+        }
+        let local = host == "localhost"
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
+        if !tls && !local {
+            return Err(bad());
+        }
+        Ok(Self {
+            vendor,
+            tls,
+            host: host.to_owned(),
+            port,
+        })
+    }
+
+    pub(super) fn authority(&self) -> String {
+        match (self.tls, self.port) {
+            (true, 443) => self.host.clone(),
+            _ => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Why something did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// No way by which a model is asked.
+    Path(String),
+    /// Tools that the vendor's servers would run, with a network that the agent's box does not have.
+    ServerTool(String),
+    /// Larger than any honest request.
+    TooLarge,
+    /// What cannot be looked into: compressed, no JSON, half of it.
+    Unreadable(String),
+    /// More at a time than any agent asks.
+    TooMany,
+    /// The session's tokens or money are spent.
+    Spent,
+}
+
+impl Refusal {
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::Path(_) => 404,
+            Self::ServerTool(_) | Self::Spent => 403,
+            Self::TooLarge => 413,
+            Self::Unreadable(_) => 400,
+            Self::TooMany => 429,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(what) => write!(f, "not allowed here: {what}"),
+            Self::ServerTool(tool) => {
+                write!(f, "the server-side tool `{tool}` is off in this study")
+            }
+            Self::TooLarge => f.write_str("the request is too large"),
+            Self::Unreadable(why) => write!(f, "the request cannot be read: {why}"),
+            Self::TooMany => f.write_str("too many requests at a time"),
+            Self::Spent => f.write_str("the budget of this session is spent"),
+        }
+    }
+}
+
+/// Whether this may be asked at all; then whether its reply costs.
+pub(super) fn path(vendor: Vendor, method: &Method, path: &str) -> Result<bool, Refusal> {
+    let found = vendor.paths().iter().find(|(known, _)| *known == path);
+    match found {
+        Some((_, costs)) if method == Method::POST => Ok(*costs),
+        _ => {
+            let shown: String = format!("{method} {path}").chars().take(200).collect();
+            Err(Refusal::Path(shown))
+        }
+    }
+}
+
+/// Tools by the start of their `type` that run on the vendor's servers and reach, or run, what nobody here sees.
+const SERVER_TOOLS: [&str; 8] = [
+    "web_search",
+    "web_fetch",
+    "code_execution",
+    "code_interpreter",
+    "file_search",
+    "image_generation",
+    "computer",
+    "mcp",
+];
+
+/// What a request asks for: the model, and the tools that are neither functions nor custom ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Asked {
+    pub(super) model: String,
+    pub(super) tools: Vec<String>,
+}
+
+pub(super) fn body(bytes: &[u8]) -> Result<Asked, Refusal> {
+    let request: Value =
+        serde_json::from_slice(bytes).map_err(|_| Refusal::Unreadable("it is no JSON".into()))?;
+    let mut asked = Asked {
+        model: request["model"].as_str().unwrap_or_default().to_owned(),
+        tools: Vec::new(),
+    };
+    if request["mcp_servers"]
+        .as_array()
+        .is_some_and(|list| !list.is_empty())
+    {
+        return Err(Refusal::ServerTool("mcp_servers".into()));
+    }
+    // Codex sends some models their tools as an item of the input.
+    let inputs = request["input"].as_array().into_iter().flatten();
+    let lists = inputs
+        .map(|item| &item["tools"])
+        .chain(std::iter::once(&request["tools"]));
+    for tool in lists.filter_map(Value::as_array).flatten() {
+        let kind = tool["type"].as_str().unwrap_or_default();
+        if matches!(kind, "" | "function" | "custom") {
+            continue;
+        }
+        if SERVER_TOOLS.iter().any(|start| kind.starts_with(start)) {
+            return Err(Refusal::ServerTool(kind.to_owned()));
+        }
+        if !asked.tools.iter().any(|known| known == kind) {
+            asked.tools.push(kind.to_owned());
+        }
+    }
+    Ok(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_goes_to_https_or_to_this_machine() {
+        for (text, wanted) in [
+            ("https://api.anthropic.com", Some("api.anthropic.com")),
+            (
+                "https://gateway.example:8443/",
+                Some("gateway.example:8443"),
+            ),
+            ("http://127.0.0.1:8080", Some("127.0.0.1:8080")),
+            ("http://localhost:8080", Some("localhost:8080")),
+            ("http://api.anthropic.com", None),
+            ("http://127.0.0.1.example.com:80", None),
+            ("https://user@host", None),
+            ("https://host/path", None),
+            ("https://host:99999", None),
+            ("https://", None),
+            ("ftp://host", None),
+            ("api.anthropic.com", None),
+        ] {
+            let found = Api::at(Vendor::Anthropic, text).ok();
+            assert_eq!(
+                found.map(|api| api.authority()),
+                wanted.map(str::to_owned),
+                "{text}"
+            );
+        }
+        assert_eq!(Api::of(Vendor::OpenAi).authority(), "api.openai.com");
+    }
+
+    #[test]
+    fn only_the_ways_to_a_model_pass() {
+        let may = |vendor, method: &Method, text| path(vendor, method, text).ok();
+        let (post, get) = (Method::POST, Method::GET);
+        assert_eq!(may(Vendor::Anthropic, &post, "/v1/messages"), Some(true));
+        assert_eq!(may(Vendor::OpenAi, &post, "/v1/responses"), Some(true));
+        assert_eq!(
+            may(Vendor::Anthropic, &post, "/v1/messages/count_tokens"),
+            Some(false)
+        );
+        for text in [
+            "/v1/messages/",
+            "/v1/messages/batches",
+            "/v1/files",
+            "/v1/organizations/api_keys",
+            "//v1/messages",
+            "/v1/../v1/messages",
+            "/v1/%6dessages",
+            "/V1/messages",
+        ] {
+            assert_eq!(may(Vendor::Anthropic, &post, text), None, "{text}");
+        }
+        assert_eq!(may(Vendor::Anthropic, &get, "/v1/messages"), None);
+        assert_eq!(may(Vendor::OpenAi, &post, "/v1/messages"), None);
+    }
+
+    #[test]
+    fn tools_that_reach_out_from_the_vendor_are_refused_and_others_are_named() {
+        let asked = body(br#"{"model":"m","tools":[{"name":"Bash","input_schema":{}},{"type":"bash_20250124","name":"bash"},
+            {"type":"function","name":"f"},{"type":"custom","name":"apply_patch"}]}"#)
+        .unwrap();
+        assert_eq!(
+            (asked.model.as_str(), asked.tools),
+            ("m", vec!["bash_20250124".to_owned()])
+        );
+        for text in [
+            r#"{"tools":[{"type":"web_search_20250305","name":"web_search"}]}"#,
+            r#"{"tools":[{"type":"function"},{"type":"web_search"}]}"#,
+            r#"{"tools":[{"type":"mcp","server_url":"https://x"}]}"#,
+            r#"{"mcp_servers":[{"type":"url","url":"https://x"}]}"#,
+            r#"{"input":[{"type":"additional_tools","tools":[{"type":"code_interpreter"}]}]}"#,
+        ] {
+            assert!(
+                matches!(body(text.as_bytes()), Err(Refusal::ServerTool(_))),
+                "{text}"
+            );
+        }
+        assert!(matches!(body(b"{"), Err(Refusal::Unreadable(_))));
+    }
+}

@@ -1,0 +1,134 @@
+//! What agents said, used and asked for, read again from what is kept of it.
+
+use std::collections::BTreeMap;
+
+use agent::proxy::Record;
+use agent::{Ending, Transcript, Usage};
+use rusqlite::params;
+
+use super::{Ledger, LedgerError, squeeze};
+
+/// One attempt at one step, with its words.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) session: String,
+    pub(crate) step: String,
+    pub(crate) attempt: u32,
+    /// Failed for what surrounds the agent, or never ended: no part of the session.
+    pub(crate) failed: bool,
+    /// `claude-code@2.1.330`.
+    pub(crate) agent: String,
+    pub(crate) model: String,
+    pub(crate) took_ms: u64,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) conversation: Option<String>,
+    /// As the agent said, or its own record.
+    pub(crate) used: Option<Usage>,
+    pub(crate) said: String,
+    /// `None` where no proxy was between.
+    pub(crate) asked: Option<Vec<Record>>,
+}
+
+impl Told {
+    pub(crate) fn transcript(&self) -> Transcript {
+        let id = self.agent.split('@').next().unwrap_or_default();
+        let mut read =
+            agent::find(id).map_or_else(Transcript::default, |cli| (cli.read)(&self.said));
+        read.step.clone_from(&self.step);
+        read.usage = read.usage.or(self.used);
+        read.conversation = read.conversation.or_else(|| self.conversation.clone());
+        read
+    }
+}
+
+impl Ledger {
+    /// All attempts of a run, in order; one in which the tool was killed has no words and no ending.
+    pub(crate) fn told(&self, run: &str) -> Result<Vec<Told>, LedgerError> {
+        type Row = (Told, Option<String>, Option<String>, Option<String>);
+        let rows: Vec<Row> = self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
+                        b.form, b.bytes
+                 FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
+            )?;
+            statement
+                .query_map([run], |row| {
+                    let said = match row.get::<_, Option<u8>>(11)? {
+                        Some(form) => squeeze::expand(form, row.get(12)?),
+                        None => Vec::new(),
+                    };
+                    let told = Told {
+                        session: row.get(0)?,
+                        step: row.get(1)?,
+                        attempt: row.get(2)?,
+                        failed: row.get::<_, String>(3)? != "done",
+                        agent: row.get(4)?,
+                        model: row.get(5)?,
+                        took_ms: row.get(6)?,
+                        ending: None,
+                        conversation: row.get(8)?,
+                        used: None,
+                        said: String::from_utf8_lossy(&said).into_owned(),
+                        asked: None,
+                    };
+                    Ok((told, row.get(7)?, row.get(9)?, row.get(10)?))
+                })?
+                .collect()
+        })?;
+        rows.into_iter()
+            .map(|(told, ending, used, asked)| {
+                let parse = LedgerError::Facts;
+                Ok(Told {
+                    ending: ending
+                        .and_then(|name| Ending::ALL.into_iter().find(|one| one.name() == name)),
+                    used: used
+                        .map(|text| serde_json::from_str(&text))
+                        .transpose()
+                        .map_err(parse)?,
+                    asked: asked
+                        .map(|text| serde_json::from_str(&text))
+                        .transpose()
+                        .map_err(parse)?,
+                    ..told
+                })
+            })
+            .collect()
+    }
+
+    /// The sessions of all runs whose every step is done, by agent: ids of runs and sessions.
+    pub(crate) fn whole_sessions(
+        &self,
+        steps: usize,
+    ) -> Result<Vec<(String, String)>, LedgerError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT run, session FROM turn WHERE state = 'done' GROUP BY run, session
+                 HAVING count(DISTINCT step) >= ? ORDER BY min(begun)",
+            )?;
+            statement
+                .query_map([steps as u64], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Keeps what an attempt asked its model for.
+    pub(crate) fn put_asked(&self, turn: i64, records: &[Record]) -> Result<(), LedgerError> {
+        let text = serde_json::to_string(records).map_err(LedgerError::Facts)?;
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE turn SET asked = ? WHERE id = ?",
+                params![text, turn],
+            )
+        })?;
+        Ok(())
+    }
+}
+
+/// Attempts by session, in order.
+pub(crate) fn by_session(told: Vec<Told>) -> BTreeMap<String, Vec<Told>> {
+    let mut sessions: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    for one in told {
+        sessions.entry(one.session.clone()).or_default().push(one);
+    }
+    sessions
+}
