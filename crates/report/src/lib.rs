@@ -5,9 +5,17 @@ pub mod calibration;
 pub mod check;
 pub mod curl;
 pub mod decisions;
+pub mod finding;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 mod paint;
+pub mod remedy;
+pub mod sarif;
 mod score;
+mod text;
 
+pub use finding::{App, Finding, Report};
 pub use paint::{Paint, clean};
 pub use score::{score, session_scores};

@@ -1,13 +1,17 @@
 //! The command line of `unrequested`; the only crate that knows all others.
 
+mod baseline;
 mod calibrate;
 mod cli;
 mod commands;
 mod context;
 mod decided;
 mod exit;
+mod interrupt;
 mod ledger;
+mod output;
 mod progress;
+mod proof;
 mod session;
 mod target;
 mod view;

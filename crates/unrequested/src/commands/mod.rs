@@ -3,9 +3,11 @@
 mod bench;
 mod calibrate;
 mod check;
+mod conclude;
 pub(crate) mod decisions;
 mod doctor;
 mod explain;
+mod fix;
 mod list;
 mod reference;
 mod replay;
@@ -29,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Decisions(decisions) => decisions::run(&cli, decisions, paint),
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
+        Command::Fix(fix) => fix::run(&cli, fix),
         Command::Report {
             run,
             list,
@@ -42,7 +45,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
             } else {
                 report::What::Run
             };
-            report::run(&cli, run.as_deref(), what, *format, paint)
+            report::run(&cli, run.as_deref(), what, format, paint)
         }
         Command::Calibrate(calibrate) => calibrate::run(&cli, calibrate, paint),
         Command::Reference(reference) => reference::run(reference),
@@ -88,20 +91,24 @@ pub(crate) fn print(text: &str) -> Result<(), Fatal> {
     }
 }
 
-/// The exploits with these ids, or all.
+/// The exploits with these ids or of these findings, or all.
 fn chosen(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
     let all = exploit::all();
     if only.is_empty() {
         return Ok(all);
     }
+    let mut wanted: Vec<&str> = Vec::new();
     for id in only {
-        if exploit::find(id).is_none() {
-            return Err(unknown_exploit(id));
+        let finding = id.strip_suffix("-hardening").unwrap_or(id);
+        match ::report::remedy::find(finding) {
+            _ if exploit::find(id).is_some() => wanted.push(id),
+            Some(remedy) => wanted.extend(&remedy.exploits),
+            None => return Err(unknown_exploit(id)),
         }
     }
     Ok(all
         .into_iter()
-        .filter(|entry| only.iter().any(|id| id == entry.id))
+        .filter(|entry| wanted.contains(&entry.id))
         .collect())
 }
 

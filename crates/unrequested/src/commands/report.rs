@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use report::Paint;
 
-use super::{bench, check, print};
-use crate::cli::{Cli, Format};
+use super::{bench, called, check, conclude, print};
+use crate::cli::Cli;
 use crate::exit::{Exit, Fatal};
 use crate::ledger::Ledger;
+use crate::output::{self, Kind, Output};
 use crate::view;
 
 /// What is asked of the ledger.
@@ -21,7 +22,7 @@ pub(super) fn run(
     cli: &Cli,
     run: Option<&str>,
     what: What,
-    format: Format,
+    format: &[Output],
     paint: Paint,
 ) -> Result<Exit, Fatal> {
     if !cli.dir.join("ledger.db").is_file() {
@@ -55,15 +56,35 @@ pub(super) fn run(
         print(&cost(&judged))?;
         return Ok(Exit::Done);
     }
-    print(&match (format, row.command.as_str()) {
-        (Format::Json, _) => report::json::render(&judged),
-        (Format::Terminal, "check") => {
-            report::check::render(&judged, &check::lines(&judged, &row, None), paint)
-        }
-        (Format::Terminal, _) => {
-            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint)
-        }
+    if row.command == "check" {
+        output::verify(format)?;
+        let rules = conclude::rules()?;
+        let report = report::Report {
+            run: &judged,
+            rules: &rules,
+            apps: conclude::apps(&ledger, &row, &judged, &rules)?,
+            notices: Vec::new(),
+            hardening: false,
+            called: called().to_owned(),
+            shown: row.study.clone(),
+        };
+        let lines = check::lines(&report, &row, None);
+        let fails = report::junit::Fails::Requirement;
+        print(&output::write(format, &report, fails, &lines, paint)?)?;
+        return Ok(Exit::Done);
+    }
+    let plain =
+        |one: &&Output| one.file.is_some() || !matches!(one.kind, Kind::Terminal | Kind::Json);
+    if format.len() > 1 || format.iter().any(|one| plain(&one)) {
+        return Err(Fatal::usage(
+            "of a `bench` there is one --format, terminal or json, and it goes to stdout",
+        ));
+    }
+    print(&if format.iter().any(|one| one.kind == Kind::Json) {
+        report::json::render(&judged)
+    } else {
+        let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+        report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint)
     })?;
     Ok(Exit::Done)
 }
