@@ -1,5 +1,7 @@
 //! One HTML page that needs nothing else: no script, no request, no font. Words of the app are text, whatever they hold.
 
+#[cfg(test)]
+mod browser;
 mod style;
 
 use std::fmt::Write as _;
@@ -110,7 +112,12 @@ fn lead(app: &App<'_>) -> String {
 /// Each tier in its own row, never added up.
 fn tallies(out: &mut String, session: &Session) {
     out.push_str("<div class=\"scroll\"><table class=\"tally\"><caption>Verdicts</caption><thead><tr><th scope=\"col\"></th>");
-    for name in ["holes", "closed", "undecided", "not applicable"] {
+    for name in [
+        "holes",
+        "closed",
+        "undecided",
+        "<abbr title=\"not applicable\">n/a</abbr>",
+    ] {
         let _ = write!(out, "<th scope=\"col\">{name}</th>");
     }
     out.push_str("</tr></thead><tbody>");
@@ -225,8 +232,13 @@ fn heading(out: &mut String, finding: &Finding) {
 fn inside(out: &mut String, report: &Report<'_>, app: &App<'_>, finding: &Finding) {
     out.push_str("<h4>What was seen</h4><ul>");
     for seen in &finding.seen {
+        let of = if finding.seen.len() > 1 {
+            format!("<code>{}</code>: ", text(&seen.exploit))
+        } else {
+            String::new()
+        };
         for effect in seen.effects.iter().take(6) {
-            let _ = write!(out, "<li><bdi>{}</bdi></li>", text(effect));
+            let _ = write!(out, "<li>{of}<bdi>{}</bdi></li>", text(effect));
         }
         if seen.effects.len() > 6 {
             let _ = write!(out, "<li>and {} more</li>", seen.effects.len() - 6);
@@ -501,7 +513,7 @@ mod tests {
             "html", "head", "meta", "title", "style", "body", "a", "header", "p", "h1", "bdi",
             "span", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "main",
             "section", "h2", "h3", "h4", "article", "ul", "ol", "li", "code", "pre", "details",
-            "summary", "dl", "dt", "dd", "footer", "strong",
+            "summary", "dl", "dt", "dd", "footer", "strong", "abbr",
         ];
         for name in elements(&page) {
             assert!(known.contains(&name.as_str()), "<{name}>");

@@ -33,11 +33,11 @@ details.finding { padding: 0.7rem 1.1rem; margin: 0.5rem 0; }
 .quiet .number { color: var(--odd); }
 summary { cursor: pointer; padding: 0.3rem 0; }
 .finding > details { margin-top: 0.6rem; border-top: 1px solid var(--line); padding-top: 0.3rem; }
-code, pre { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace; font-size: 0.86em; }
+code, pre { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace; font-size: 0.9rem; }
 code { background: var(--code); padding: 0.08em 0.3em; border-radius: 4px; }
 pre { background: var(--code); margin: 0.4rem 0; padding: 0.7rem 0.8rem; border-radius: 6px; overflow-x: auto; overflow-wrap: normal;
-  line-height: 1.45; max-width: 100%; tab-size: 4; }
-pre code { background: none; padding: 0; white-space: pre; }
+  font-size: 0.84rem; line-height: 1.45; max-width: 100%; tab-size: 4; }
+pre code { background: none; padding: 0; white-space: pre; font-size: inherit; }
 .proof pre { max-height: 16rem; overflow: auto; }
 .proof pre code { white-space: pre-wrap; overflow-wrap: anywhere; }
 .proof li { margin: 0.7rem 0; }
