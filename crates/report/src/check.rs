@@ -41,9 +41,9 @@ fn one(out: &mut String, app: &App<'_>, report: &Report<'_>, paint: Paint) {
         };
         let words = format!("Nothing was attacked; the fault is {whose}.");
         let _ = writeln!(out, " {}", paint.odd(&words));
-        let _ = writeln!(out, " {}", clean(&trouble.why));
+        wrapped(out, " ", &clip(&trouble.why, 1000));
         for line in trouble.log.lines() {
-            let _ = writeln!(out, "   | {}", clean(line));
+            let _ = writeln!(out, "   | {}", clip(line, LONGEST));
         }
         decided(out, session, run, paint);
         return;
@@ -289,17 +289,40 @@ fn headline(out: &mut String, number: usize, title: &str, id: &str) {
 fn wrapped(out: &mut String, indent: &str, text: &str) {
     let mut line = String::new();
     let wide = WIDTH - indent.len();
-    for word in text.split(' ') {
-        if !line.is_empty() && shown(&line) + 1 + shown(word) > wide {
+    let words = text.split(' ').flat_map(|word| pieces(word, wide));
+    for word in words {
+        if !line.is_empty() && shown(&line) + 1 + shown(&word) > wide {
             let _ = writeln!(out, "{indent}{line}");
             line.clear();
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     let _ = writeln!(out, "{indent}{line}");
+}
+
+/// A word in parts that fit on a line.
+fn pieces(word: &str, wide: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut colour = false;
+    let mut count = 0;
+    for c in word.chars() {
+        colour = colour || c == '\u{1b}';
+        if !colour {
+            if count == wide {
+                all.push(String::new());
+                count = 0;
+            }
+            count += 1;
+        }
+        if let Some(last) = all.last_mut() {
+            last.push(c);
+        }
+        colour = colour && c != 'm';
+    }
+    all
 }
 
 /// Characters that are seen: colours are none.
@@ -328,6 +351,11 @@ mod tests {
         let mut out = String::new();
         headline(&mut out, 1, "A short title", "weak-password");
         headline(&mut out, 12, &"long ".repeat(20), "webhook-wrong-signature");
+        wrapped(
+            &mut out,
+            "     ",
+            &Paint(true).faint(&format!("a {} b", "x".repeat(400))),
+        );
         wrapped(&mut out, "     ", &"some words of a reason; ".repeat(9));
         wrapped(
             &mut out,

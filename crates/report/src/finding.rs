@@ -191,6 +191,8 @@ pub struct Report<'a> {
     pub called: String,
     /// What was checked, as the user named it.
     pub shown: String,
+    /// From where `check` was run to the app's folder: empty, or `services/api/`.
+    pub prefix: String,
 }
 
 impl<'a> Report<'a> {
@@ -407,6 +409,27 @@ fn trust(exploit: &str, framework: &str, known: &[Calibration]) -> Trust {
         clean: of_it.map_or_else(Share::default, |one| one.specificity),
         blind_spots: of_it.map_or(0, |one| one.blind_spots.len()),
     }
+}
+
+/// What changed since an earlier run of the same app: only what was tested then and now.
+pub fn compared(
+    before: &[Finding],
+    then: &Session,
+    after: &[Finding],
+    now: &Session,
+) -> (Vec<String>, Vec<String>) {
+    let gone = |from: &[Finding], to: &[Finding], session: &Session| {
+        let resisted = |exploit: &String| {
+            let mut verdicts = session.verdicts.iter();
+            verdicts.any(|one| one.exploit == *exploit && one.verdict == Word::Resisted)
+        };
+        from.iter()
+            .filter(|one| to.iter().all(|other| other.id != one.id))
+            .filter(|one| one.exploits.iter().all(resisted))
+            .map(|one| one.id.clone())
+            .collect::<Vec<_>>()
+    };
+    (gone(before, after, now), gone(after, before, then))
 }
 
 /// The exploits that were not decided, those that do not apply last, each with what would make it testable.

@@ -37,7 +37,7 @@ pub fn render(report: &Report<'_>) -> String {
             }},
             "automationDetails": { "id": "unrequested/check/" },
             "columnKind": "utf16CodeUnits",
-            "originalUriBaseIds": { "APP": { "description": { "text": "The app's folder." } } },
+            "originalUriBaseIds": { "%SRCROOT%": { "description": { "text": "The folder in which check was run." } } },
             "invocations": [{
                 "executionSuccessful": run.complete,
                 "toolExecutionNotifications": notifications(report),
@@ -117,11 +117,14 @@ fn result(report: &Report<'_>, app: &App<'_>, finding: &Finding) -> Value {
         .iter()
         .filter(|place| place.file.is_some())
         .collect();
-    let mut locations: Vec<Value> = located.iter().map(|place| location(place)).collect();
+    let mut locations: Vec<Value> = located
+        .iter()
+        .map(|place| location(&report.prefix, place))
+        .collect();
     if locations.is_empty() {
         // Nothing decides it: the finding stands where the app as a whole is described.
         locations.push(json!({ "physicalLocation": {
-            "artifactLocation": { "uri": manifest(app), "uriBaseId": "APP" },
+            "artifactLocation": { "uri": uri(&format!("{}{}", report.prefix, manifest(app))), "uriBaseId": "%SRCROOT%" },
             "region": { "startLine": 1 },
         }}));
         text.push_str(" Nothing in the source decides it.");
@@ -166,12 +169,12 @@ fn result(report: &Report<'_>, app: &App<'_>, finding: &Finding) -> Value {
     value
 }
 
-fn location(place: &Place) -> Value {
+fn location(prefix: &str, place: &Place) -> Value {
     let file = place.file.as_deref().unwrap_or_default();
     let message = format!("{}: {}", place.decision, clip(&place.choice, 200));
     json!({
         "physicalLocation": {
-            "artifactLocation": { "uri": uri(file), "uriBaseId": "APP" },
+            "artifactLocation": { "uri": uri(&format!("{prefix}{file}")), "uriBaseId": "%SRCROOT%" },
             "region": { "startLine": place.line.max(1), "endLine": place.end_line.max(place.line).max(1) },
         },
         "message": { "text": message },
@@ -205,7 +208,9 @@ fn manifest(app: &App<'_>) -> String {
         _ => "",
     };
     if known.is_empty() {
-        return any.min().map_or_else(|| "start.sh".to_owned(), uri);
+        return any
+            .min()
+            .map_or_else(|| "start.sh".to_owned(), str::to_owned);
     }
     known.to_owned()
 }
@@ -350,7 +355,7 @@ mod tests {
         let value = check(&text);
         let place = &value["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
             ["uri"];
-        assert_eq!(place, "app/%3Cscript%3E%E2%80%AE.py");
+        assert_eq!(place, "services/api/app/%3Cscript%3E%E2%80%AE.py");
     }
 
     #[test]

@@ -138,6 +138,17 @@ fn the_actions_script_writes_its_reports_and_ends_as_check_does() {
         values.contains("exit-code=10") && values.contains("sarif=re ports/unrequested.sarif"),
         "{values}"
     );
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let token = stdout
+        .lines()
+        .next()
+        .unwrap()
+        .strip_prefix("::stop-commands::")
+        .unwrap();
+    assert!(
+        token.len() == 32 && stdout.ends_with(&format!("::{token}::\n")),
+        "{stdout}"
+    );
     assert!(
         summary.starts_with("## unrequested: 2 things are exploitable"),
         "{summary}"

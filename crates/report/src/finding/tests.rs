@@ -192,6 +192,7 @@ pub(crate) fn report(run: &Run) -> Report<'_> {
         hardening: false,
         called: "unrequested".into(),
         shown: hostile::SHORT.into(),
+        prefix: "services/api/".into(),
     }
 }
 
@@ -266,6 +267,23 @@ fn an_exploit_without_a_remedy_is_a_finding_all_the_same() {
         .push(judged("of-tomorrow", Tier::Requirement, Word::Exploited));
     let found = gather(&session, &rules(), &[], &[]);
     assert!(found.iter().any(|one| one.id == "of-tomorrow"));
+}
+
+#[test]
+fn a_finding_is_fixed_or_new_only_where_the_other_run_resisted() {
+    let open = session();
+    let mut closed = session();
+    closed.verdicts[2].verdict = Word::Resisted;
+    let mut undecided = session();
+    undecided.verdicts[2].verdict = Word::Inconclusive;
+    let of = |session: &Session| gather(session, &rules(), &[], &[]);
+    let said = |a: &Session, b: &Session| compared(&of(a), a, &of(b), b);
+    let login = vec!["login-throttling".to_owned()];
+    assert_eq!(said(&open, &closed), (login.clone(), vec![]));
+    assert_eq!(said(&closed, &open), (vec![], login));
+    for (a, b) in [(&open, &undecided), (&undecided, &open), (&open, &open)] {
+        assert_eq!(said(a, b), (vec![], vec![]));
+    }
 }
 
 #[test]

@@ -137,6 +137,78 @@ fn chromium(program: &str, folder: &std::path::Path, arguments: &[String]) -> St
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+fn scheme(dark: bool) -> String {
+    format!("--blink-settings=preferredColorScheme={}", u8::from(!dark))
+}
+
+/// What the probe says of a page, and what was asked for meanwhile.
+fn look(
+    program: &str,
+    folder: &std::path::Path,
+    (page, name): (&str, &str),
+    width: u32,
+    dark: bool,
+) -> (Value, Vec<String>) {
+    let (address, asked) = serve(page.to_owned(), width);
+    let size = "--window-size=1400,1000".to_owned();
+    let probe = format!("http://{address}/probe.html");
+    let dom = chromium(
+        program,
+        folder,
+        &[scheme(dark), size, "--dump-dom".into(), probe],
+    );
+    let found = dom
+        .split("RESULT{")
+        .nth(1)
+        .and_then(|rest| rest.split("}END").next());
+    let found = found.unwrap_or_else(|| panic!("{name}: the probe said nothing: {dom}"));
+    let found = found
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    let found = serde_json::from_str(&format!("{{{found}}}"))
+        .unwrap_or_else(|error| panic!("{error}: {found}"));
+    let asked = asked.lock().unwrap().clone();
+    (found, asked)
+}
+
+#[test]
+fn the_probe_sees_what_it_looks_for() {
+    let Some(program) = browser() else { return };
+    let folder = std::env::temp_dir().join(format!("unrequested-probe-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let page = r#"<!doctype html><html><head></head><body><h3>x</h3><script>pwned = 1</script><img src="/leak.png" onerror="1">
+        <div style="width: 3000px">wide</div><p style="color: #aaa; font-size: 9px">faint</p><table><tr><th>x</th></tr></table>
+        <pre>x</pre></body></html>"#;
+    let (found, asked) = look(&program, &folder, (page, "bad"), 360, true);
+    let _ = std::fs::remove_dir_all(&folder);
+    assert_eq!(
+        (&found["pwned"], &found["foreign"], &found["handlers"]),
+        (&true.into(), &2.into(), &1.into()),
+        "{found}"
+    );
+    assert!(
+        found["folded"].as_i64().unwrap() > 1000
+            && !found["outside"].as_array().unwrap().is_empty(),
+        "{found}"
+    );
+    assert!(
+        found["contrast"].as_f64().unwrap() < 4.5 && found["small"].as_f64().unwrap() < 12.0,
+        "{found}"
+    );
+    assert_eq!(
+        (&found["h1"], &found["landmarks"], &found["named"]),
+        (&0.into(), &false.into(), &false.into()),
+        "{found}"
+    );
+    assert_eq!(
+        (&found["scopes"], &found["scrolled"], &found["shown"]),
+        (&false.into(), &false.into(), &false.into()),
+        "{found}"
+    );
+    assert!(asked.contains(&"/leak.png".to_owned()), "{asked:?}");
+}
+
 #[test]
 fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
     let Some(program) = browser() else {
@@ -157,26 +229,7 @@ fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
     ] {
         report.hardening = hardening;
         let page = super::render(&report);
-        let (address, asked) = serve(page, width);
-        let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!dark));
-        let size = "--window-size=1400,1000".to_owned();
-        let probe = format!("http://{address}/probe.html");
-        let dom = chromium(
-            &program,
-            &folder,
-            &[scheme.clone(), size, "--dump-dom".into(), probe],
-        );
-        let found = dom
-            .split("RESULT{")
-            .nth(1)
-            .and_then(|rest| rest.split("}END").next());
-        let found = found.unwrap_or_else(|| panic!("{name}: the probe said nothing: {dom}"));
-        let found = found
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&");
-        let found: Value = serde_json::from_str(&format!("{{{found}}}"))
-            .unwrap_or_else(|error| panic!("{error}: {found}"));
+        let (found, asked) = look(&program, &folder, (&page, name), width, dark);
         let contrast = found["contrast"].as_f64().unwrap();
         for (what, holds) in [
             (
@@ -211,7 +264,6 @@ fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
                 let _ = writeln!(wrong, "{name}: {what}: {found}");
             }
         }
-        let asked = asked.lock().unwrap().clone();
         let ours = ["/probe.html", "/page.html", "/favicon.ico"];
         if asked.iter().any(|path| !ours.contains(&path.as_str()))
             || !asked.contains(&"/page.html".to_owned())
@@ -221,11 +273,12 @@ fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
         if let Ok(pictures) = std::env::var("UNREQUESTED_PICTURES") {
             let shot = format!("--screenshot={pictures}/{name}.png");
             let size = format!("--window-size={},2200", width.max(500));
+            let (address, _) = serve(page, width);
             let page = format!("http://{address}/page.html");
             chromium(
                 &program,
                 &folder,
-                &[scheme, size, "--hide-scrollbars".into(), shot, page],
+                &[scheme(dark), size, "--hide-scrollbars".into(), shot, page],
             );
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     let row = context
         .ledger
         .begin_run("check", &suite_hash(), &shown, "")?;
-    let watch = watch(&context, &row, &wanted);
+    let watch = watch(&context, &row, &wanted, cli.quiet);
     let seed = Seed::new(&row.seed);
     match app {
         App::Folder { tree, agent, .. } => {
@@ -153,14 +153,16 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
         }
     }
     watch.finish();
+    progress.clear();
     context.ledger.end_run(&row.id)?;
     wanted.conclude(&context.ledger, &row.id, false)
 }
 
 /// At Ctrl-C, what has ended is told.
-fn watch(context: &Context, row: &RunRow, wanted: &Wanted) -> Watch {
+fn watch(context: &Context, row: &RunRow, wanted: &Wanted, quiet: bool) -> Watch {
     let (dir, run, wanted) = (context.dir.clone(), row.id.clone(), wanted.clone());
     Watch::begin(move || {
+        Progress::new(quiet).clear();
         let told = Ledger::open(&dir)
             .map_err(Fatal::from)
             .and_then(|ledger| wanted.conclude(&ledger, &run, true));

@@ -122,9 +122,13 @@ impl Wanted {
             hardening: self.check.hardening,
             called: called().to_owned(),
             shown: self.shown.clone(),
+            prefix: prefix(&self.check.app),
         };
         let exit = exit(&report, &self.check);
         let mut last = lines(&report, &row, Some(exit));
+        if let Some(line) = last_time(ledger, &row, &report)? {
+            last.insert(0, line);
+        }
         if let Some(line) = accepted {
             last.insert(0, line);
         }
@@ -266,6 +270,61 @@ impl Wanted {
     }
 }
 
+/// What changed since the last finished run of the same app.
+fn last_time(ledger: &Ledger, row: &RunRow, report: &Report<'_>) -> Result<Option<String>, Fatal> {
+    let same = |other: &RunRow| {
+        other.command == "check"
+            && other.study == row.study
+            && other.id != row.id
+            && other.begun <= row.begun
+    };
+    let Some(before) = ledger
+        .runs()?
+        .into_iter()
+        .find(|other| same(other) && other.ended.is_some())
+    else {
+        return Ok(None);
+    };
+    let run = view::run(ledger, &before)?;
+    let (Some(app), Some(then)) = (report.apps.first(), run.sessions.first()) else {
+        return Ok(None);
+    };
+    let old = finding::gather(then, report.rules, &run.instrument, &[]);
+    let (fixed, new) = finding::compared(&old, then, &app.findings, app.session);
+    let list = |ids: Vec<String>| {
+        if ids.is_empty() {
+            "none".to_owned()
+        } else {
+            ids.join(", ")
+        }
+    };
+    Ok(Some(format!(
+        "before  since the last run: fixed {}; new {}",
+        list(fixed),
+        list(new)
+    )))
+}
+
+/// From here to the app's folder, as places in a repository are named.
+fn prefix(app: &str) -> String {
+    let path = Path::new(app);
+    let mut parts = Vec::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
+            std::path::Component::CurDir => {}
+            // Elsewhere: its files are named from its own folder.
+            std::path::Component::Prefix(_)
+            | std::path::Component::RootDir
+            | std::path::Component::ParentDir => return String::new(),
+        }
+    }
+    if parts.is_empty() || app.contains("://") {
+        return String::new();
+    }
+    parts.join("/") + "/"
+}
+
 /// What is known of the exploits.
 pub(crate) fn rules() -> Result<Vec<Rule>, Fatal> {
     let tiers = view::tiers()?;
@@ -339,6 +398,25 @@ pub(crate) fn apps<'a>(
     Ok(all)
 }
 
+/// Marks what the baseline in the app's folder accepts today; for a run that is shown again.
+pub(crate) fn accepted(
+    ledger: &Ledger,
+    row: &RunRow,
+    apps: &mut [App<'_>],
+) -> Result<Vec<String>, Fatal> {
+    let units = ledger.units(&row.id)?;
+    let Some(tree) = units.iter().rev().find_map(|unit| unit.new.tree.as_deref()) else {
+        return Ok(Vec::new());
+    };
+    let baseline = Baseline::read(&Path::new(tree).join(BASELINE))?;
+    let today = ledger::today()?;
+    let mut said = Vec::new();
+    for app in apps {
+        said.extend(baseline.apply(&mut app.findings, &today, false));
+    }
+    Ok(said)
+}
+
 /// Marks what was decided before a revision: something that decides it is known, and none of that changed.
 fn since(session: &Session, findings: &mut [Finding], revision: &str, old: &[Decision]) {
     let new: Vec<Decision> = session
@@ -369,6 +447,20 @@ fn since(session: &Session, findings: &mut [Finding], revision: &str, old: &[Dec
             finding.state = State::Before {
                 revision: revision.to_owned(),
             };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prefix;
+
+    #[test]
+    fn places_are_named_from_where_check_was_run() {
+        assert_eq!(prefix("."), "");
+        assert_eq!(prefix("./services//api/"), "services/api/");
+        for elsewhere in ["/srv/app", "../app", "http://127.0.0.1:1"] {
+            assert_eq!(prefix(elsewhere), "", "{elsewhere}");
         }
     }
 }

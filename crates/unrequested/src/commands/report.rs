@@ -59,14 +59,17 @@ pub(super) fn run(
     if row.command == "check" {
         output::verify(format)?;
         let rules = conclude::rules()?;
+        let mut apps = conclude::apps(&ledger, &row, &judged, &rules)?;
+        let notices = conclude::accepted(&ledger, &row, &mut apps)?;
         let report = report::Report {
             run: &judged,
             rules: &rules,
-            apps: conclude::apps(&ledger, &row, &judged, &rules)?,
-            notices: Vec::new(),
+            apps,
+            notices,
             hardening: false,
             called: called().to_owned(),
             shown: row.study.clone(),
+            prefix: String::new(),
         };
         let lines = check::lines(&report, &row, None);
         let fails = report::junit::Fails::Requirement;
