@@ -42,11 +42,7 @@ pub(crate) fn proof(exploit: &str, facts: &Facts, exchanges: &[Exchange]) -> Pro
     shows.sort_unstable();
     shows.dedup();
     let all = requests(exchanges, &shows);
-    let wanted = if elsewhere || shows.is_empty() {
-        without_repetitions(exchanges, &shows)
-    } else {
-        needed(exchanges, &shows)
-    };
+    let wanted = chosen(exchanges, &shows, elsewhere);
     let kept: Vec<Request> = all
         .into_iter()
         .enumerate()
@@ -61,7 +57,22 @@ pub(crate) fn proof(exploit: &str, facts: &Facts, exchanges: &[Exchange]) -> Pro
     }
 }
 
-/// Of many requests for the same thing in a row the first two and the last, and those that show the effect.
+/// The numbers of the requests that are shown: never so many that those with the effect are lost among them.
+fn chosen(exchanges: &[Exchange], shows: &[usize], elsewhere: bool) -> Vec<usize> {
+    let wanted = if elsewhere || shows.is_empty() {
+        without_repetitions(exchanges, shows)
+    } else {
+        needed(exchanges, shows)
+    };
+    let first = &shows[..shows.len().min(1)];
+    let fits = |wanted: &Vec<usize>| wanted.len() <= MOST || shows.is_empty();
+    [wanted, needed(exchanges, shows)]
+        .into_iter()
+        .find(fits)
+        .unwrap_or_else(|| needed(exchanges, first))
+}
+
+/// Up to the last that shows the effect; of many requests for the same thing in a row the first two and the last.
 fn without_repetitions(exchanges: &[Exchange], shows: &[usize]) -> Vec<usize> {
     let stem = |at: usize| {
         exchanges.get(at).map(|one| {
@@ -69,7 +80,8 @@ fn without_repetitions(exchanges: &[Exchange], shows: &[usize]) -> Vec<usize> {
             (label, target(&one.sent).to_owned())
         })
     };
-    (0..exchanges.len())
+    let end = shows.last().map_or(exchanges.len(), |last| last + 1);
+    (0..end.min(exchanges.len()))
         .filter(|&at| {
             let like = |other: Option<usize>| other.is_some_and(|other| stem(other) == stem(at));
             let in_the_middle =
@@ -510,6 +522,29 @@ mod tests {
         assert_eq!(proof.requests.len(), 5 + 3);
         assert_eq!(proof.left_out, 27);
         assert!(proof.requests.last().unwrap().shows);
+    }
+
+    #[test]
+    fn what_shows_the_effect_is_never_cut_off() {
+        let mut all = conversation();
+        for number in 0..60 {
+            let path = format!("GET /other/{number} HTTP/1.1\nHost: h\n\n");
+            all.insert(
+                4,
+                exchange("bob", &format!("{number} something"), &path, &ok("{}")),
+            );
+        }
+        let last = u32::try_from(all.len() - 1).unwrap();
+        let mut told = facts(Sees::Told("x".into()), last);
+        let whole = proof("default-secret", &told, &all);
+        assert!(whole.requests.len() <= MOST && whole.requests.last().unwrap().shows);
+        assert_eq!(whole.requests.len() + whole.left_out, all.len());
+        // So many that show it: the first one is enough.
+        told.looked = (0..50)
+            .map(|number| facts(Sees::Told("x".into()), number + 4).looked.remove(0))
+            .collect();
+        let many = proof("default-secret", &told, &all);
+        assert!(many.requests.iter().any(|one| one.shows) && many.requests.len() <= MOST);
     }
 
     #[test]
