@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 /// One stored request as a shell command against `$BASE` (`http://127.0.0.1:8000`). `secrets` are replaced by shell
 /// variables. A request that curl would change is written byte by byte.
 pub fn command(sent: &[u8], secrets: &[(String, String)]) -> String {
-    curl(sent, secrets).unwrap_or_else(|| exact(sent))
+    curl(sent, secrets).unwrap_or_else(|| exact(sent, secrets))
 }
 
 fn curl(sent: &[u8], secrets: &[(String, String)]) -> Option<String> {
@@ -68,26 +68,39 @@ fn quoted(text: &str, secrets: &[(String, String)]) -> String {
     out.replace("''\"", "\"").replace("\"''", "\"")
 }
 
-fn exact(sent: &[u8]) -> String {
+fn exact(sent: &[u8], secrets: &[(String, String)]) -> String {
     const SHOWN: usize = 4096;
     let mut text = String::new();
-    for byte in sent.iter().take(SHOWN) {
-        match byte {
+    let mut variables = String::new();
+    let mut at = 0;
+    while at < sent.len().min(SHOWN) {
+        let rest = &sent[at..];
+        let secret = secrets
+            .iter()
+            .find(|(secret, _)| secret.len() >= 8 && rest.starts_with(secret.as_bytes()));
+        if let Some((secret, variable)) = secret {
+            text.push_str("%s");
+            let _ = write!(variables, " \"${variable}\"");
+            at += secret.len();
+            continue;
+        }
+        match rest[0] {
             b'\\' => text.push_str("\\\\"),
             b'%' => text.push_str("%%"),
             b'\'' => text.push_str("\\047"),
-            0x20..=0x7e => text.push(*byte as char),
+            byte @ 0x20..=0x7e => text.push(byte as char),
             other => {
                 let _ = write!(text, "\\{other:03o}");
             }
         }
+        at += 1;
     }
     let cut = if sent.len() > SHOWN {
         format!("  # the first {SHOWN} of {} bytes", sent.len())
     } else {
         String::new()
     };
-    format!("printf '{text}' | nc \"$HOST\" \"$PORT\"{cut}")
+    format!("printf '{text}'{variables} | nc \"$HOST\" \"$PORT\"{cut}")
 }
 
 #[cfg(test)]
@@ -118,5 +131,15 @@ mod tests {
                 command(sent, &[])
             );
         }
+    }
+
+    #[test]
+    fn a_secret_is_a_variable_byte_by_byte_too() {
+        let sent = b"GET /a#b HTTP/1.1\r\nAuthorization: Bearer aaaa.bbbb.cccc\r\n\r\n";
+        let shown = command(sent, &[("aaaa.bbbb.cccc".into(), "TOKEN".into())]);
+        assert_eq!(
+            shown,
+            r#"printf 'GET /a#b HTTP/1.1\015\012Authorization: Bearer %s\015\012\015\012' "$TOKEN" | nc "$HOST" "$PORT""#
+        );
     }
 }

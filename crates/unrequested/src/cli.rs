@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::output::Output;
+
 /// Measures the security decisions that coding agents make when nobody asks.
 #[derive(Debug, Parser)]
 #[command(
@@ -86,9 +88,12 @@ pub(crate) enum FailOnDecision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     /// Something the prompt asked for was exploited.
+    #[value(alias = "requirement")]
     Exploited,
     /// That, or a protection nobody asked for is absent.
+    #[value(alias = "hardening", alias = "any")]
     Absent,
+    #[value(alias = "none")]
     Never,
 }
 
@@ -105,6 +110,8 @@ pub(crate) enum Command {
     },
     /// Use: run a finding's exploit again on a fresh copy, and print every request as a command.
     Replay(Replay),
+    /// Use: a finding as a prompt for a coding agent: the control, the place, how to see that it is done.
+    Fix(Fix),
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
@@ -123,8 +130,10 @@ pub(crate) enum Command {
         /// Prices of models instead of study/prices.toml, in the same form.
         #[arg(long, value_name = "FILE")]
         prices: Option<PathBuf>,
-        #[arg(long, value_enum, default_value_t = ReportFormat::Terminal)]
-        format: ReportFormat,
+        /// terminal or json; of a `check` also markdown, sarif, junit, html, each with =FILE or not; of agents' sessions
+        /// atif. Repeatable.
+        #[arg(long, value_name = "NAME[=FILE]")]
+        format: Vec<Output>,
     },
     /// Study: sessions beside sessions, or beside the figures of a published study, with intervals and tests.
     Compare {
@@ -148,7 +157,7 @@ pub(crate) enum Command {
     Doctor,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Check {
     /// The app's folder, or http://127.0.0.1:PORT of an app that runs already.
     #[arg(default_value = ".")]
@@ -157,13 +166,35 @@ pub(crate) struct Check {
     /// the framework before it: nextjs/literal.
     #[arg(long, value_name = "NAME", conflicts_with = "app")]
     pub(crate) sample: Option<String>,
-    /// Only these exploits, separated by commas.
+    /// Only these exploits or findings, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
-    #[arg(long, value_enum, default_value_t = Format::Terminal)]
-    pub(crate) format: Format,
+    /// terminal, json, markdown, sarif, junit or html; with =FILE into a file. Repeatable.
+    #[arg(long, value_name = "NAME[=FILE]")]
+    pub(crate) format: Vec<Output>,
     #[arg(long, value_enum, default_value_t = FailOn::Exploited)]
     pub(crate) fail_on: FailOn,
+    /// Absent protections in full, and in SARIF as results; else they are counted and named in a line each.
+    #[arg(long)]
+    pub(crate) hardening: bool,
+    /// Findings accepted until a day; unrequested.baseline.toml of the app's folder when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Count only findings whose decision changed since this revision of the folder's git repository.
+    #[arg(long, value_name = "REV")]
+    pub(crate) since: Option<String>,
+    /// Accept these findings, or all, in the baseline.
+    #[arg(long, value_name = "ID", num_args = 0.., value_delimiter = ',', requires = "reason", requires = "until")]
+    pub(crate) accept: Option<Vec<String>>,
+    /// With --accept: why it is right for this app.
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    pub(crate) reason: Option<String>,
+    /// With --accept: the last day on which that holds, as 2027-01-31.
+    #[arg(long, value_name = "DAY", requires = "accept")]
+    pub(crate) until: Option<String>,
+    /// With --accept: who accepts it; the user's name when left out.
+    #[arg(long, value_name = "NAME", requires = "accept")]
+    pub(crate) by: Option<String>,
     /// How long the app may take to answer its health route.
     #[arg(long, value_name = "SECONDS", default_value_t = 45)]
     pub(crate) ready_within: u64,
@@ -224,8 +255,17 @@ pub(crate) struct Decisions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Fix {
+    /// A finding's number on the last `check` screen, or its id.
+    pub(crate) finding: String,
+    /// The run; the newest when left out.
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// A finding's number on the last `check` screen, or an exploit's id.
+    /// A finding's number on the last `check` screen, its id, or an exploit's.
     pub(crate) finding: String,
     /// The run; the newest when left out.
     #[arg(long)]

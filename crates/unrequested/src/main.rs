@@ -1,5 +1,6 @@
 //! The command line of `unrequested`; the only crate that knows all others.
 
+mod baseline;
 mod calibrate;
 mod cli;
 mod commands;
@@ -7,8 +8,11 @@ mod context;
 mod decided;
 mod drive;
 mod exit;
+mod interrupt;
 mod ledger;
+mod output;
 mod progress;
+mod proof;
 mod session;
 mod spent;
 mod target;

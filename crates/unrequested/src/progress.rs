@@ -32,6 +32,13 @@ impl Progress {
         }
     }
 
+    /// Makes room on a terminal for a result: the last live line goes.
+    pub(crate) fn clear(&self) {
+        if !self.quiet && self.terminal {
+            self.write("\r\x1b[K", false);
+        }
+    }
+
     /// A line that is said even when quiet.
     pub(crate) fn warn(&self, text: &str) {
         self.write(&format!("{text}\n"), false);

@@ -206,6 +206,19 @@ fn an_id_of_an_exploit_and_of_a_decision_explains_both() {
 }
 
 #[test]
+fn a_finding_is_explained_with_its_exploits_and_every_finding_is_listed() {
+    let folder = Folder::new("finding");
+    let output = tool(&folder)
+        .args(["explain", "admin-authorisation"])
+        .output()
+        .unwrap();
+    ends(&output, 0, &["Wanted", "admin-delete-as-user", "nextjs"]);
+    let output = tool(&folder).arg("list").output().unwrap();
+    let ids: Vec<&str> = report::remedy::all().iter().map(|one| one.id).collect();
+    ends(&output, 0, &ids);
+}
+
+#[test]
 fn what_is_no_app_is_said_with_a_way_on() {
     let folder = Folder::new("no-app");
     fs::create_dir_all(folder.0.join("empty")).unwrap();

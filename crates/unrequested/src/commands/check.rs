@@ -7,21 +7,22 @@ use std::sync::Arc;
 use agent::recorded;
 use exploit::{Endpoint, Given, Host, Seed, Target};
 use model::decision::Told;
-use model::run::Run;
+use model::run::Tier;
 use model::{Binding, Cause, Step, Word};
-use report::Paint;
+use report::{Paint, Report};
 
+use super::conclude::Wanted;
 use super::decisions::sample_told;
-use super::{called, chosen, findings_exit, is_incomplete, print};
-use crate::cli::{Check, Cli, Format};
+use super::{called, chosen, is_incomplete};
+use crate::cli::{Check, Cli, FailOn};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
-use crate::ledger::{Cost, NewUnit, RunRow};
+use crate::interrupt::Watch;
+use crate::ledger::{Cost, Ledger, NewUnit, RunRow};
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, attack, boot_and_attack, worth_another};
 use crate::target::Stand;
-use crate::view;
 
 /// What is to be checked.
 enum App {
@@ -47,10 +48,16 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     let shown = match &app {
         App::Folder { shown, .. } | App::Running { shown, .. } => shown.clone(),
     };
+    let tree = match &app {
+        App::Folder { tree, .. } => Some(tree.as_path()),
+        App::Running { .. } => None,
+    };
+    let wanted = Wanted::read(check, tree, &shown, &entries, paint)?;
     progress.line(&format!("unrequested check {shown}"));
     let row = context
         .ledger
         .begin_run("check", &suite_hash(), &shown, "")?;
+    let watch = watch(&context, &row, &wanted, cli.quiet);
     let seed = Seed::new(&row.seed);
     match app {
         App::Folder { tree, agent, .. } => {
@@ -145,15 +152,25 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             )?;
         }
     }
+    watch.finish();
+    progress.clear();
     context.ledger.end_run(&row.id)?;
-    let row = context.ledger.run(Some(&row.id))?;
-    let run = view::run(&context.ledger, &row)?;
-    let exit = exit(&run, check);
-    print(&match check.format {
-        Format::Json => report::json::render(&run),
-        Format::Terminal => report::check::render(&run, &lines(&run, &row, Some(exit)), paint),
-    })?;
-    Ok(exit)
+    wanted.conclude(&context.ledger, &row.id, false)
+}
+
+/// At Ctrl-C, what has ended is told.
+fn watch(context: &Context, row: &RunRow, wanted: &Wanted, quiet: bool) -> Watch {
+    let (dir, run, wanted) = (context.dir.clone(), row.id.clone(), wanted.clone());
+    Watch::begin(move || {
+        Progress::new(quiet).clear();
+        let told = Ledger::open(&dir)
+            .map_err(Fatal::from)
+            .and_then(|ledger| wanted.conclude(&ledger, &run, true));
+        told.unwrap_or_else(|fatal| {
+            Progress::new(false).warn(&format!("unrequested: {}", report::clean(&fatal.why)));
+            fatal.exit
+        })
+    })
 }
 
 /// Boots and attacks; a boot that failed for a cause that is not the app's is tried once more.
@@ -182,12 +199,22 @@ pub(super) fn attack_copies(
     Ok(())
 }
 
-fn exit(run: &Run, check: &Check) -> Exit {
+pub(super) fn exit(report: &Report<'_>, check: &Check) -> Exit {
+    let run = report.run;
     if run.sessions.iter().any(|session| session.trouble.is_some()) {
         return Exit::Nothing;
     }
-    if let Some(exit) = findings_exit(run, check.fail_on) {
-        return exit;
+    let found = |tier: Option<Tier>| {
+        let mut counting = report.counting();
+        counting.any(|(_, finding)| tier.is_none_or(|tier| tier == finding.tier))
+    };
+    let fails = match check.fail_on {
+        FailOn::Never => false,
+        FailOn::Exploited => found(Some(Tier::Requirement)),
+        FailOn::Absent => found(None),
+    };
+    if fails {
+        return Exit::Findings;
     }
     let verdicts: Vec<_> = run
         .sessions
@@ -212,26 +239,20 @@ fn exit(run: &Run, check: &Check) -> Exit {
 }
 
 /// The lines below the findings.
-pub(super) fn lines(run: &Run, row: &RunRow, exit: Option<Exit>) -> Vec<String> {
+pub(super) fn lines(report: &Report<'_>, row: &RunRow, exit: Option<Exit>) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(session) = run.sessions.first()
-        && let Some(first) = report::check::findings(session).first()
-    {
-        lines.push(format!(
-            "proof   {} replay 1   (or another number)",
-            called()
-        ));
+    if let Some((_, first)) = report.counting().next() {
         lines.push(format!(
             "why     {} explain {}",
             called(),
-            first.judged.exploit
+            first.exploits[0]
         ));
     }
     lines.push(format!("run     {}", row.id));
     let Some(exit) = exit else { return lines };
     let code = exit as u8;
     lines.push(match exit {
-        Exit::Done => "exit 0: nothing that the prompt asked for was exploited".to_owned(),
+        Exit::Done => "exit 0: nothing at or above --fail-on".to_owned(),
         Exit::Findings => format!("exit {code}: findings at or above --fail-on"),
         Exit::Coverage => format!("exit {code}: too little could be decided to call this a result"),
         Exit::Nothing => format!("exit {code}: nothing was tested"),

@@ -343,7 +343,7 @@ fn compare(asked: &Decisions, apps: &[App], since: &str, paint: Paint) -> Result
 }
 
 /// What was decided in a revision; read from git's own store, nothing is checked out.
-fn at_revision(tree: &Path, revision: &str) -> Result<Reading, Fatal> {
+pub(super) fn at_revision(tree: &Path, revision: &str) -> Result<Reading, Fatal> {
     let failed = |why: &str| Fatal::usage(format!("--since {revision}: {why}"));
     if revision.starts_with('-') {
         return Err(failed("this is no revision"));

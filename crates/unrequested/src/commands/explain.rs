@@ -1,8 +1,9 @@
-//! `explain`: an exploit's page, or a decision's; both, where an exploit and the decision that it tests share an id.
+//! `explain`: the page of an exploit, a finding or a decision; all that share the id.
 
 use std::fmt::Write as _;
 
 use report::Paint;
+use report::remedy::{self, Remedy};
 
 use super::{nearest, print};
 use crate::exit::{Exit, Fatal};
@@ -13,15 +14,17 @@ pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
         exploit::find(id)
             .map(|entry| attack(entry, paint))
             .transpose()?,
+        remedy::find(id).map(|remedy| finding(remedy, paint)),
         decision::find(id).map(|entry| matter(entry, paint)),
     ];
     let pages: Vec<String> = pages.into_iter().flatten().collect();
     if pages.is_empty() {
         let (exploits, decisions) = (exploit::all(), decision::all());
         let ids = exploits.iter().map(|entry| entry.id);
+        let ids = ids.chain(remedy::all().iter().map(|one| one.id));
         let near = nearest(id, ids.chain(decisions.iter().map(|entry| entry.id)));
         return Err(Fatal::usage(format!(
-            "there is no exploit and no decision `{id}`; did you mean `{near}`? `unrequested list` names all"
+            "there is no exploit, no finding and no decision `{id}`; did you mean `{near}`? `unrequested list` names all"
         )));
     }
     print(&pages.join("\n"))?;
@@ -69,6 +72,27 @@ fn page(out: &mut String, text: &str, paint: Paint) {
             .map_or_else(|| line.to_owned(), |title| paint.head(title));
         let _ = writeln!(out, "{line}");
     }
+}
+
+fn finding(remedy: &Remedy, paint: Paint) -> String {
+    let mut out = format!("{}  (finding: {})\n\n", paint.head(remedy.id), remedy.title);
+    let _ = writeln!(
+        out,
+        "{}\n\n{}\n{}.",
+        remedy.why,
+        paint.head("Wanted"),
+        remedy.wanted
+    );
+    let _ = writeln!(
+        out,
+        "\n{}\n{}",
+        paint.head("Exploits that show it"),
+        remedy.exploits.join(", ")
+    );
+    for (frameworks, idiom) in &remedy.idioms {
+        let _ = writeln!(out, "\n{}\n{idiom}", paint.head(&frameworks.join(", ")));
+    }
+    out
 }
 
 fn matter(entry: &decision::Entry, paint: Paint) -> String {

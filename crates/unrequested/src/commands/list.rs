@@ -36,7 +36,11 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             .iter()
             .map(|cli| json!({"id": cli.id, "name": cli.name, "versions": cli.versions(), "model": cli.model}))
             .collect();
-        let object = json!({"exploits": exploits, "decisions": decisions, "agents": agents, "frameworks": frameworks, "samples": recorded::all(),
+        let findings: Vec<_> = report::remedy::all()
+            .iter()
+            .map(|one| json!({"id": one.id, "title": one.title, "exploits": one.exploits}))
+            .collect();
+        let object = json!({"exploits": exploits, "findings": findings, "decisions": decisions, "agents": agents, "frameworks": frameworks, "samples": recorded::all(),
                             "prompts": prompts.iter().map(|one| &one.id).collect::<Vec<_>>(),
                             "weaknesses": reference::Weakness::ALL.iter().map(|one| one.name()).collect::<Vec<_>>()});
         print(&format!("{object:#}\n"))?;
@@ -52,6 +56,14 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             tier(entry.id),
             entry.area
         );
+    }
+    let _ = writeln!(
+        out,
+        "\nFINDINGS ({}), and the exploits that they join",
+        report::remedy::all().len()
+    );
+    for remedy in report::remedy::all() {
+        let _ = writeln!(out, "     {:<28} {}", remedy.id, remedy.exploits.join(", "));
     }
     let _ = writeln!(out, "\nDECISIONS ({})", decision::all().len());
     for entry in decision::all() {

@@ -5,10 +5,12 @@ mod bench;
 mod calibrate;
 mod check;
 mod compare;
+mod conclude;
 mod consent;
 pub(crate) mod decisions;
 mod doctor;
 mod explain;
+mod fix;
 mod list;
 mod reference;
 mod regrade;
@@ -36,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Decisions(decisions) => decisions::run(&cli, decisions, paint),
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
+        Command::Fix(fix) => fix::run(&cli, fix),
         Command::Report {
             run,
             list,
@@ -45,12 +48,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
             format,
         } => {
             let prices = consent::prices(prices.as_deref())?;
-            let what = match (list, cost, format) {
-                (true, ..) => report::What::List,
-                (_, true, _) => report::What::Cost(&prices),
-                (.., ReportFormat::Atif) => report::What::Atif(session.as_deref(), &prices),
-                (.., ReportFormat::Terminal) => report::What::Run(Format::Terminal),
-                (.., ReportFormat::Json) => report::What::Run(Format::Json),
+            let what = match (list, cost) {
+                (true, _) => report::What::List,
+                (_, true) => report::What::Cost(&prices),
+                _ if output::atif(format)? => report::What::Atif(session.as_deref(), &prices),
+                _ => report::What::Run(format),
             };
             report::run(&cli, run.as_deref(), &what, paint)
         }
@@ -101,20 +103,24 @@ pub(crate) fn print(text: &str) -> Result<(), Fatal> {
     }
 }
 
-/// The exploits with these ids, or all.
+/// The exploits with these ids or of these findings, or all.
 fn chosen(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
     let all = exploit::all();
     if only.is_empty() {
         return Ok(all);
     }
+    let mut wanted: Vec<&str> = Vec::new();
     for id in only {
-        if exploit::find(id).is_none() {
-            return Err(unknown_exploit(id));
+        let finding = id.strip_suffix("-hardening").unwrap_or(id);
+        match ::report::remedy::find(finding) {
+            _ if exploit::find(id).is_some() => wanted.push(id),
+            Some(remedy) => wanted.extend(&remedy.exploits),
+            None => return Err(unknown_exploit(id)),
         }
     }
     Ok(all
         .into_iter()
-        .filter(|entry| only.iter().any(|id| id == entry.id))
+        .filter(|entry| wanted.contains(&entry.id))
         .collect())
 }
 

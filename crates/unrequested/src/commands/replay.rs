@@ -7,11 +7,12 @@ use exploit::{Ran, Seed};
 use model::{Exchange, Word, judge};
 use report::{Paint, clean};
 
-use super::{print, unknown_exploit};
+use super::{conclude, fix, print, unknown_exploit};
 use crate::cli::{Cli, Replay};
 use crate::context::Context;
 use crate::exit::{Exit, Fatal};
-use crate::ledger::{AttackRow, UnitRow};
+use crate::ledger::{AttackRow, RunRow, UnitRow};
+use crate::proof::requests;
 use crate::target::Stand;
 use crate::view;
 
@@ -43,27 +44,46 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
                 known.join(", ")
             ))
         })?;
-    let findings = report::check::findings(session);
-    let id = match replay.finding.parse::<usize>() {
-        Ok(number) => findings
-            .iter()
-            .find(|finding| finding.number == number)
-            .map(|finding| finding.judged.exploit.clone())
-            .ok_or_else(|| {
-                Fatal::usage(format!(
-                    "{} has {} findings, no number {number}",
-                    session.id,
-                    findings.len()
-                ))
-            })?,
-        Err(_) => replay.finding.clone(),
+    let rules = conclude::rules()?;
+    let findings = report::finding::gather(session, &rules, &judged.instrument, &[]);
+    let ids: Vec<String> = match fix::named(&findings, &replay.finding) {
+        // An exploit's own id means that exploit alone.
+        Some(_) if exploit::find(&replay.finding).is_some() => vec![replay.finding.clone()],
+        Some(finding) => finding.exploits.clone(),
+        None if replay.finding.parse::<usize>().is_ok() => {
+            return Err(Fatal::usage(format!(
+                "{} has {} findings, no number {}",
+                session.id,
+                findings.len(),
+                replay.finding
+            )));
+        }
+        None => vec![replay.finding.clone()],
     };
-    let entry = exploit::find(&id).ok_or_else(|| unknown_exploit(&id))?;
+    let mut exit = Exit::Done;
+    for id in &ids {
+        if one(&context, &row, &session.id, id, replay.stored, paint)? == Exit::Findings {
+            exit = Exit::Findings;
+        }
+    }
+    Ok(exit)
+}
+
+/// One exploit again, or as it is stored.
+fn one(
+    context: &Context,
+    row: &RunRow,
+    session: &str,
+    id: &str,
+    stored_only: bool,
+    paint: Paint,
+) -> Result<Exit, Fatal> {
+    let entry = exploit::find(id).ok_or_else(|| unknown_exploit(id))?;
     let unit = context
         .ledger
         .units(&row.id)?
         .into_iter()
-        .rfind(|unit| unit.new.session == session.id)
+        .rfind(|unit| unit.new.session == session)
         .ok_or_else(|| Fatal::failed("the session's unit is gone from the ledger"))?;
     let attacks = context.ledger.attacks(unit.id)?;
     let stored = attacks
@@ -71,21 +91,21 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
         .rev()
         .find(|attack| attack.exploit == id && !attack.repeat);
     let Some(stored) = stored else {
-        return Err(Fatal::usage(format!("{id} was not run in {}", session.id)));
+        return Err(Fatal::usage(format!("{id} was not run in {session}")));
     };
-    if replay.stored {
+    if stored_only {
         let exchanges: Vec<Exchange> = context
             .ledger
             .exchanges(stored.id)?
             .into_iter()
             .map(|(_, one)| one)
             .collect();
-        print(&page(&id, &exchanges, &judge(&stored.facts), None, paint))?;
+        print(&page(id, &exchanges, &judge(&stored.facts), None, paint))?;
         return Ok(Exit::Done);
     }
-    let ran = again(&context, entry, &unit, &row.seed)?;
+    let ran = again(context, entry, &unit, &row.seed)?;
     let verdict = judge(&ran.facts);
-    print(&page(&id, &ran.exchanges, &verdict, Some(stored), paint))?;
+    print(&page(id, &ran.exchanges, &verdict, Some(stored), paint))?;
     Ok(if verdict.word() == Word::Exploited {
         Exit::Findings
     } else {
@@ -141,47 +161,15 @@ fn page(
     out.push_str(
         "# Run these against your own copy:  BASE=http://127.0.0.1:8000 HOST=127.0.0.1 PORT=8000\n",
     );
-    let mut secrets: Vec<(String, String)> = Vec::new();
-    for (number, exchange) in exchanges.iter().enumerate() {
+    for (number, request) in requests(exchanges, &[]).iter().enumerate() {
+        let answer: String = request.answer.chars().take(200).collect();
         let _ = writeln!(
             out,
-            "\n# {}. {} ({}, from {})",
+            "\n# {}. {}\n{}\n#    {answer}",
             number + 1,
-            clean(&exchange.label),
-            clean(&exchange.who),
-            exchange.from
+            request.says,
+            request.command
         );
-        let command = report::curl::command(&exchange.sent, &secrets);
-        let reply = exchange
-            .got
-            .as_ref()
-            .and_then(|raw| wire::Reply::parse(raw, method(&exchange.sent)));
-        let fresh = reply
-            .as_ref()
-            .and_then(token)
-            .filter(|(token, _)| secrets.iter().all(|(known, _)| known != token));
-        if let Some((token, get)) = fresh {
-            let who = exchange.who.chars().filter(char::is_ascii_alphanumeric);
-            let who: String = who.collect::<String>().to_uppercase();
-            let name = format!("TOKEN_{who}_{}", secrets.len() + 1);
-            let _ = writeln!(out, "{name}=$({command} | {get})");
-            secrets.push((token, name));
-        } else {
-            let _ = writeln!(out, "{command}");
-        }
-        match reply {
-            Some(reply) => {
-                let text: String = clean(&reply.text()).chars().take(160).collect();
-                let _ = writeln!(out, "#    {} {text}", reply.status);
-            }
-            None => {
-                let _ = writeln!(
-                    out,
-                    "#    no whole reply: {}",
-                    clean(exchange.trouble.as_deref().unwrap_or("?"))
-                );
-            }
-        }
     }
     let word = verdict.word().name();
     let word = if verdict.word() == Word::Exploited {
@@ -198,33 +186,4 @@ fn page(
         );
     }
     out
-}
-
-fn method(sent: &[u8]) -> &str {
-    let end = sent.iter().position(|byte| *byte == b' ').unwrap_or(0);
-    std::str::from_utf8(&sent[..end]).unwrap_or_default()
-}
-
-/// A token in a reply, and the command that gets it out of the same reply: a `token` field or a cookie.
-fn token(reply: &wire::Reply) -> Option<(String, String)> {
-    let field = serde_json::from_slice::<serde_json::Value>(&reply.body)
-        .ok()
-        .and_then(|value| value.get("token")?.as_str().map(str::to_owned))
-        .map(|token| {
-            (
-                token,
-                r#"sed -n 's/.*"token": *"\([^"]*\)".*/\1/p'"#.to_owned(),
-            )
-        });
-    let cookie = || {
-        let line = reply.header("set-cookie")?;
-        let (name, rest) = line.split_once('=')?;
-        let token = rest.split(';').next().unwrap_or_default().to_owned();
-        let get = format!(
-            "sed -n 's/^[Ss]et-[Cc]ookie: *{}=\\([^;]*\\).*/\\1/p'",
-            clean(name)
-        );
-        Some((token, get))
-    };
-    field.or_else(cookie).filter(|(token, _)| token.len() >= 8)
 }

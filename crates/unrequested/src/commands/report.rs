@@ -5,16 +5,17 @@ use std::fmt::Write as _;
 use agent::Prices;
 use report::Paint;
 
-use super::{atif, bench, check, print};
-use crate::cli::{Cli, Format};
+use super::{atif, bench, called, check, conclude, print};
+use crate::cli::Cli;
 use crate::exit::{Exit, Fatal};
 use crate::ledger::Ledger;
+use crate::output::{self, Kind, Output};
 use crate::spent;
 use crate::view;
 
 /// What is asked of the ledger.
 pub(super) enum What<'a> {
-    Run(Format),
+    Run(&'a [Output]),
     List,
     Cost(&'a Prices),
     /// What agents said; of one session, or of all.
@@ -64,20 +65,43 @@ pub(super) fn run(
             return Ok(Exit::Done);
         }
         What::Run(format) => *format,
-        What::List => Format::Terminal,
+        What::List => &[],
     };
     let judged = view::run(&ledger, &row)?;
-    print(&match (format, row.command.as_str()) {
-        (Format::Json, _) => report::json::render(&judged),
-        (Format::Terminal, "check") => {
-            report::check::render(&judged, &check::lines(&judged, &row, None), paint)
-        }
-        (Format::Terminal, _) => {
-            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            let board =
-                report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint);
-            board + &report::regrade::render(&judged, paint)
-        }
+    if row.command == "check" {
+        output::verify(format)?;
+        let rules = conclude::rules()?;
+        let mut apps = conclude::apps(&ledger, &row, &judged, &rules)?;
+        let notices = conclude::accepted(&ledger, &row, &mut apps)?;
+        let report = report::Report {
+            run: &judged,
+            rules: &rules,
+            apps,
+            notices,
+            hardening: false,
+            called: called().to_owned(),
+            shown: row.study.clone(),
+            prefix: String::new(),
+        };
+        let lines = check::lines(&report, &row, None);
+        let fails = report::junit::Fails::Requirement;
+        print(&output::write(format, &report, fails, &lines, paint)?)?;
+        return Ok(Exit::Done);
+    }
+    let plain =
+        |one: &&Output| one.file.is_some() || !matches!(one.kind, Kind::Terminal | Kind::Json);
+    if format.len() > 1 || format.iter().any(|one| plain(&one)) {
+        return Err(Fatal::usage(
+            "of a `bench` there is one --format, terminal or json, and it goes to stdout",
+        ));
+    }
+    print(&if format.iter().any(|one| one.kind == Kind::Json) {
+        report::json::render(&judged)
+    } else {
+        let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+        let board =
+            report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint);
+        board + &report::regrade::render(&judged, paint)
     })?;
     Ok(Exit::Done)
 }
