@@ -57,7 +57,7 @@ pub struct Plan {
     pub level: Level,
     /// Where cells are made; each boot has a folder of its own there.
     pub cells: PathBuf,
-    /// The path that answers 200 when the app is ready.
+    /// The path that answers 200 when the app is ready; where it is empty, any answer of `/` will do.
     pub health: String,
     pub ready_within: Duration,
 }
@@ -220,13 +220,20 @@ impl Plan {
                 });
             }
             match answers(&running, &self.health) {
-                Ok((200, _)) => {
+                Ok((status, _))
+                    if status == 200
+                        || (self.health.is_empty() && !(300..400).contains(&status)) =>
+                {
                     running.boot.took = begun.elapsed();
                     return Ok(running);
                 }
                 Ok((301 | 302 | 307 | 308, Some(to))) if to.starts_with("https://") => {
                     running.boot.took = begun.elapsed();
                     running.boot.wants_https = true;
+                    return Ok(running);
+                }
+                Ok((_, Some(to))) if self.health.is_empty() && !to.starts_with("https://") => {
+                    running.boot.took = begun.elapsed();
                     return Ok(running);
                 }
                 Ok((status, _)) => {
@@ -332,6 +339,7 @@ fn answers(running: &Running, path: &str) -> Result<(u16, Option<String>), Strin
         .cell
         .socket(from)
         .map_err(|error| error.to_string())?;
+    let path = if path.is_empty() { "/" } else { path };
     let bytes = wire::Request::new("GET", path).bytes(&running.address.to_string());
     let limits = wire::Limits {
         time: Duration::from_secs(2),

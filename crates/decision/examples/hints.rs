@@ -7,7 +7,17 @@ fn main() {
     let found = decision::hints(folder.as_ref());
     for route in &found.routes {
         let words: Vec<&str> = route.words.iter().map(String::as_str).collect();
-        println!("{} {}  {}:{}\n    {}", route.method, route.path, route.file, route.line, words.join(" "));
+        println!(
+            "{} {}  {}:{}\n    {}",
+            route.method,
+            route.path,
+            route.file,
+            route.line,
+            words.join(" ")
+        );
     }
-    println!("\n{}", found.words.into_iter().collect::<Vec<_>>().join(" "));
+    println!(
+        "\n{}",
+        found.words.into_iter().collect::<Vec<_>>().join(" ")
+    );
 }

@@ -63,13 +63,18 @@ fn of(index: &Index) -> SourceHints {
     found.routes.truncate(MOST_ROUTES);
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
-            let at = At { tree: number as u32, id };
+            let at = At {
+                tree: number as u32,
+                id,
+            };
             if let Kind::Str { .. } = tree.kind(id)
                 && let Some(text) = project.string(at)
             {
                 // `f"sha256={digest}"` and `format!("sha256={}")` begin with what matters.
                 let text = text.split('{').next().unwrap_or_default();
-                let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte));
+                let plain = text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte));
                 let telling = text.contains('-') || text.ends_with('=');
                 if plain && telling && (2..40).contains(&text.len()) && found.words.len() < 4000 {
                     found.words.insert(text.to_owned());
@@ -85,7 +90,11 @@ fn words(index: &Index, entries: &[At], declared: At) -> BTreeSet<String> {
     let project = &index.project;
     let mut found = BTreeSet::new();
     let mut seen: HashSet<At> = HashSet::new();
-    let mut queue: Vec<(At, u8)> = entries.iter().chain([&declared]).map(|at| (*at, 0)).collect();
+    let mut queue: Vec<(At, u8)> = entries
+        .iter()
+        .chain([&declared])
+        .map(|at| (*at, 0))
+        .collect();
     let mut looked = 0;
     while let Some((at, depth)) = queue.pop() {
         if !seen.insert(at) {
@@ -126,7 +135,9 @@ fn behind(project: &Project, at: At) -> impl Iterator<Item = At> {
     };
     // `const Credentials = z.object({ … })`
     let value = match (&inside, project.definition(at)) {
-        (None, Some(value)) if matches!(project.kind(value), Kind::Call { .. } | Kind::Map(_)) => Some(value),
+        (None, Some(value)) if matches!(project.kind(value), Kind::Call { .. } | Kind::Map(_)) => {
+            Some(value)
+        }
         _ => None,
     };
     inside.into_iter().chain(value)
@@ -134,7 +145,9 @@ fn behind(project: &Project, at: At) -> impl Iterator<Item = At> {
 
 fn word(text: &str, into: &mut BTreeSet<String>) {
     let fits = (1..=LONGEST_WORD).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte))
         && text.bytes().any(|byte| byte.is_ascii_alphabetic());
     if fits {
         into.insert(text.to_owned());
@@ -147,22 +160,39 @@ const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "all", "any
 /// `app.post('/x', …)` inside a plugin, `path('x/', view)`, `Route('/x', handler)`, `@Post('x')` of a `@Controller('y')`.
 fn loose(index: &Index, routes: &mut Vec<RouteHint>) {
     let project = &index.project;
-    let known: HashSet<(String, u32)> = routes.iter().map(|route| (route.file.clone(), route.line)).collect();
+    let known: HashSet<(String, u32)> = routes
+        .iter()
+        .map(|route| (route.file.clone(), route.line))
+        .collect();
     let prefixes = prefixes(index);
     for call in &index.calls {
-        let Some((methods, path)) = named(index, call) else { continue };
+        let Some((methods, path)) = named(index, call) else {
+            continue;
+        };
         let span = project.span(call.at);
-        let handler = call.args.iter().skip(1).rev().copied().find(|arg| arg.id != NONE);
+        let handler = call
+            .args
+            .iter()
+            .skip(1)
+            .rev()
+            .copied()
+            .find(|arg| arg.id != NONE);
         let function = handler.and_then(|arg| match project.resolve(arg) {
             Thing::Inside(function) => Some(function),
-            Thing::Value(value) if matches!(project.kind(value), Kind::Function { .. }) => Some(value),
+            Thing::Value(value) if matches!(project.kind(value), Kind::Function { .. }) => {
+                Some(value)
+            }
             _ => None,
         });
         // Below a decorator stands the function itself.
         let decorated = decorated(project, call.at);
-        let Some(function) = function.or(decorated) else { continue };
+        let Some(function) = function.or(decorated) else {
+            continue;
+        };
         let place = project.span(function);
-        if known.contains(&(place.file.clone(), place.line)) || known.contains(&(span.file.clone(), span.line)) {
+        if known.contains(&(place.file.clone(), place.line))
+            || known.contains(&(span.file.clone(), span.line))
+        {
             continue;
         }
         let words = words(index, &[function], call.at);
@@ -172,7 +202,11 @@ fn loose(index: &Index, routes: &mut Vec<RouteHint>) {
             starts.extend(prefixes.iter().map(String::as_str));
         }
         for start in starts.into_iter().take(8) {
-            let whole = format!("/{}/{}", start.trim_matches('/'), path.trim_start_matches('/'));
+            let whole = format!(
+                "/{}/{}",
+                start.trim_matches('/'),
+                path.trim_start_matches('/')
+            );
             let whole = whole.replace("//", "/");
             for method in &methods {
                 routes.push(RouteHint {
@@ -194,7 +228,12 @@ fn named(index: &Index, call: &Call) -> Option<(Vec<String>, String)> {
     let text = first.and_then(|at| project.fold(at).text().map(str::to_owned));
     let lower = call.method.to_ascii_lowercase();
     let by_method = METHODS.contains(&lower.as_str());
-    if by_method && matches!(project.lang(call.at), Lang::Script | Lang::Rust | Lang::Python) {
+    if by_method
+        && matches!(
+            project.lang(call.at),
+            Lang::Script | Lang::Rust | Lang::Python
+        )
+    {
         let capital = call.method.starts_with(|c: char| c.is_ascii_uppercase());
         let path = match text {
             Some(path) if path.starts_with('/') || capital => path,
@@ -202,7 +241,11 @@ fn named(index: &Index, call: &Call) -> Option<(Vec<String>, String)> {
             None if capital && call.args.is_empty() => String::new(),
             _ => return None,
         };
-        let method = if matches!(lower.as_str(), "all" | "any") { "ANY".to_owned() } else { lower.to_uppercase() };
+        let method = if matches!(lower.as_str(), "all" | "any") {
+            "ANY".to_owned()
+        } else {
+            lower.to_uppercase()
+        };
         return Some((vec![method], path));
     }
     let path = text.filter(|path| path.len() < 120 && !path.contains([' ', '\n']))?;
@@ -213,11 +256,14 @@ fn named(index: &Index, call: &Call) -> Option<(Vec<String>, String)> {
             Some((view_methods(index, view), path))
         }
         "Route" if call.name.starts_with("starlette.") => {
-            let methods = call.named(project, "methods").map(|list| project.fold(list));
+            let methods = call
+                .named(project, "methods")
+                .map(|list| project.fold(list));
             let methods = match methods {
-                Some(crate::fold::Value::List(all)) => {
-                    all.iter().filter_map(|one| one.text().map(str::to_uppercase)).collect()
-                }
+                Some(crate::fold::Value::List(all)) => all
+                    .iter()
+                    .filter_map(|one| one.text().map(str::to_uppercase))
+                    .collect(),
                 _ => vec!["GET".to_owned()],
             };
             Some((methods, path))
@@ -234,9 +280,11 @@ fn view_methods(index: &Index, view: At) -> Vec<String> {
     };
     let text = project.text(function);
     let above = match project.kind(function) {
-        Kind::Function { decorators, .. } => {
-            project.list(function, decorators).iter().map(|at| project.text(*at).to_owned()).collect::<String>()
-        }
+        Kind::Function { decorators, .. } => project
+            .list(function, decorators)
+            .iter()
+            .map(|at| project.text(*at).to_owned())
+            .collect::<String>(),
         _ => String::new(),
     };
     let mut found: Vec<String> = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -261,23 +309,39 @@ fn view_methods(index: &Index, view: At) -> Vec<String> {
 /// The function or method below a decorator.
 fn decorated(project: &Project, at: At) -> Option<At> {
     let tree = project.tree(at);
-    tree.upwards(at.id).skip(1).take(2).map(|id| at.with(id)).find(|one| {
-        matches!(project.kind(*one), Kind::Function { decorators, .. }
+    tree.upwards(at.id)
+        .skip(1)
+        .take(2)
+        .map(|id| at.with(id))
+        .find(|one| {
+            matches!(project.kind(*one), Kind::Function { decorators, .. }
             if project.list(*one, decorators).contains(&at))
-    })
+        })
 }
 
 /// The prefix of the class around a method: `@Controller('auth')`.
 fn own_prefix(index: &Index, at: At) -> Option<String> {
     let project = &index.project;
     let tree = project.tree(at);
-    let class = tree.upwards(at.id).find(|id| matches!(tree.kind(*id), Kind::Class { .. }))?;
-    let Kind::Class { decorators, .. } = tree.kind(class) else { return None };
-    project.list(at.with(class), decorators).iter().find_map(|decorator| {
-        let call = index.call(*decorator).filter(|call| call.method == "Controller")?;
-        let path = call.args.first().and_then(|first| project.fold(*first).text().map(str::to_owned));
-        Some(path.unwrap_or_default())
-    })
+    let class = tree
+        .upwards(at.id)
+        .find(|id| matches!(tree.kind(*id), Kind::Class { .. }))?;
+    let Kind::Class { decorators, .. } = tree.kind(class) else {
+        return None;
+    };
+    project
+        .list(at.with(class), decorators)
+        .iter()
+        .find_map(|decorator| {
+            let call = index
+                .call(*decorator)
+                .filter(|call| call.method == "Controller")?;
+            let path = call
+                .args
+                .first()
+                .and_then(|first| project.fold(*first).text().map(str::to_owned));
+            Some(path.unwrap_or_default())
+        })
 }
 
 /// What routers are mounted under anywhere: a route whose own mount is not known may be under any.
@@ -288,13 +352,19 @@ fn prefixes(index: &Index) -> Vec<String> {
         match call.method.as_str() {
             "register" | "include_router" | "register_blueprint" => {
                 for name in ["prefix", "url_prefix"] {
-                    if let Some(text) = call.named(project, name).and_then(|at| project.fold(at).text().map(str::to_owned)) {
+                    if let Some(text) = call
+                        .named(project, name)
+                        .and_then(|at| project.fold(at).text().map(str::to_owned))
+                    {
                         found.insert(text);
                     }
                 }
             }
             "use" | "route" | "nest" | "mount" | "basePath" | "setGlobalPrefix" => {
-                let text = call.args.first().and_then(|at| project.fold(*at).text().map(str::to_owned));
+                let text = call
+                    .args
+                    .first()
+                    .and_then(|at| project.fold(*at).text().map(str::to_owned));
                 found.extend(text);
             }
             "path" | "Mount" => {
@@ -303,7 +373,11 @@ fn prefixes(index: &Index) -> Vec<String> {
                     text.contains("include(") || call.method == "Mount"
                 });
                 if included {
-                    found.extend(call.args.first().and_then(|at| project.fold(*at).text().map(str::to_owned)));
+                    found.extend(
+                        call.args
+                            .first()
+                            .and_then(|at| project.fold(*at).text().map(str::to_owned)),
+                    );
                 }
             }
             _ => {}

@@ -97,6 +97,12 @@ impl<'a> Talk<'a> {
         self.died.is_some() || self.sent >= self.most
     }
 
+    /// The text that a path gives to anybody.
+    pub fn page(&mut self, path: &str) -> Option<String> {
+        let reply = self.ask(&Request::new("GET", path.as_bytes().to_vec()))?;
+        (reply.status == 200).then(|| reply.text())
+    }
+
     /// The reply; `None` where there was none, or where no more may be asked.
     pub(crate) fn ask(&mut self, request: &Request) -> Option<Reply> {
         loop {

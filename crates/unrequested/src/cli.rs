@@ -142,6 +142,18 @@ pub(crate) struct Check {
     /// How long the app may take to answer its health route.
     #[arg(long, value_name = "SECONDS", default_value_t = 45)]
     pub(crate) ready_within: u64,
+    /// How the app offers its capabilities, instead of the folder's unrequested.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write down what was found out about how the app is used, to be read and corrected.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "unrequested.toml")]
+    pub(crate) write_config: Option<PathBuf>,
+    /// Find out how the app is used, though a file or the contract says it.
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) infer: bool,
+    /// For a running app: the folder of its source, for hints and decisions.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) source: Option<PathBuf>,
     /// A running app's host that is not loopback, and is yours.
     #[arg(long, value_name = "HOST")]
     pub(crate) i_own: Option<String>,

@@ -1,5 +1,6 @@
 //! The command line of `unrequested`; the only crate that knows all others.
 
+mod bind;
 mod calibrate;
 mod cli;
 mod commands;

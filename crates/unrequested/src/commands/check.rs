@@ -8,11 +8,12 @@ use agent::recorded;
 use exploit::{Endpoint, Given, Host, Seed, Target};
 use model::decision::Told;
 use model::run::Run;
-use model::{Binding, Cause, Step, Word};
+use model::{Cause, Step, Word};
 use report::Paint;
 
 use super::decisions::sample_told;
 use super::{called, chosen, findings_exit, is_incomplete, print};
+use crate::bind;
 use crate::cli::{Check, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
@@ -54,7 +55,6 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     let seed = Seed::new(&row.seed);
     match app {
         App::Folder { tree, agent, .. } => {
-            let binding = binding(&tree)?;
             let Some(framework) = app::framework::recognise(&tree) else {
                 return Err(unknown(&tree));
             };
@@ -76,11 +76,12 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             let new = unit(&agent, framework.id, Some(&tree));
             match context.ready(&tree, framework, &seed) {
                 Ok(mut plan) => {
-                    if let Some(route) = binding.route(model::Capability::Health) {
-                        plan.health.clone_from(&route.path);
-                    }
                     plan.ready_within = std::time::Duration::from_secs(check.ready_within);
-                    let stand = Stand::new(plan, binding);
+                    let offer = bind::of_folder(&tree, &plan, check, &seed, &progress)?;
+                    tell(&offer, &tree, check, &progress)?;
+                    bind::keep(&context.dir, &row.id, &offer.binding)?;
+                    plan.health = bind::health(&offer.binding);
+                    let stand = Stand::new(plan, offer.binding);
                     progress.line(&format!(
                         " A copy is booted in its production profile; box: {}.",
                         stand.level()
@@ -89,6 +90,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                         entries: &entries,
                         seed,
                         name: "check",
+                        unbound: &offer.unbound,
                     };
                     attack_copies(&context, &row, (&new, &told), &stand, &attackers, &progress)?;
                 }
@@ -123,7 +125,11 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     .filter(|entry| !destructive.contains(&entry.id))
                     .collect()
             };
-            let target = running(check, endpoint);
+            let mut target = running(check, endpoint);
+            let offer = bind::of_running(&target, check, &seed, &progress)?;
+            tell(&offer, std::path::Path::new("."), check, &progress)?;
+            bind::keep(&context.dir, &row.id, &offer.binding)?;
+            target.binding = Arc::new(offer.binding);
             let mut new = unit("none", "unknown", None);
             new.session.clone_from(&shown);
             let id = context.ledger.begin_unit(&row.id, &new)?;
@@ -132,6 +138,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 entries: &entries,
                 seed,
                 name: "check",
+                unbound: &offer.unbound,
             };
             let (requests, wall_ms) = attack(&context, id, &target, &attackers, &progress)?;
             context.ledger.end_unit(
@@ -366,7 +373,11 @@ fn running(check: &Check, at: Endpoint) -> Target {
             webhook_secret: check.webhook_secret.clone(),
             admin: admin.map(|(email, password)| (email.to_owned(), password.to_owned())),
             cors_origins: check.cors_origins.clone(),
-            literals: Vec::new(),
+            literals: check
+                .source
+                .as_deref()
+                .map(app::literals)
+                .unwrap_or_default(),
             temporary: None,
             production: true,
         },
@@ -378,14 +389,20 @@ fn running(check: &Check, at: Endpoint) -> Target {
     }
 }
 
-/// `unrequested.toml` in the tree, else the contract.
-fn binding(tree: &Path) -> Result<Binding, Fatal> {
-    let path = tree.join("unrequested.toml");
-    match app::read_text(tree, "unrequested.toml") {
-        Some(text) => exploit::parse_binding(&text)
-            .map_err(|error| Fatal::usage(format!("{}: {error}", path.display()))),
-        None => Ok(exploit::contract()),
+/// What was found out goes on the screen, and into a file where that is wanted.
+fn tell(offer: &bind::Offer, tree: &Path, check: &Check, progress: &Progress) -> Result<(), Fatal> {
+    for line in &offer.lines {
+        progress.line(line);
     }
+    if let Some(path) = &check.write_config {
+        let path = if path.as_os_str() == "unrequested.toml" {
+            tree.join(path)
+        } else {
+            path.clone()
+        };
+        progress.line(&bind::write(offer, &path)?);
+    }
+    Ok(())
 }
 
 fn unknown(tree: &Path) -> Fatal {
