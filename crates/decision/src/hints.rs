@@ -144,6 +144,8 @@ fn behind(project: &Project, at: At) -> impl Iterator<Item = At> {
 }
 
 fn word(text: &str, into: &mut BTreeSet<String>) {
+    // Rust's way to name a field by a keyword.
+    let text = text.strip_prefix("r#").unwrap_or(text);
     let fits = (1..=LONGEST_WORD).contains(&text.len())
         && text
             .bytes()

@@ -133,23 +133,30 @@ fn called(hint: &Hint, canonical: &str, list: &[&str]) -> Vec<String> {
         .collect();
     ranked.sort();
     let mut found: Vec<String> = ranked.into_iter().map(|(_, word)| word).take(3).collect();
-    if found.is_empty() {
+    // Without any words at all, what is commonest is tried.
+    if hint.words.is_empty() {
+        found.extend(
+            list.iter()
+                .filter(|name| **name != canonical)
+                .take(2)
+                .map(|name| (*name).to_owned()),
+        );
+        found.insert(0, canonical.to_owned());
+    } else if !found.iter().any(|name| name == canonical) {
         found.push(canonical.to_owned());
-        // Without any words at all, what is commonest is tried.
-        if hint.words.is_empty() {
-            found.extend(
-                list.iter()
-                    .filter(|name| **name != canonical)
-                    .take(2)
-                    .map(|name| (*name).to_owned()),
-            );
-        }
     }
     found
 }
 
 fn combinations(names: &[Vec<String>]) -> Vec<Vec<String>> {
     let mut all: Vec<Vec<String>> = vec![Vec::new()];
+    let unlikely = |combination: &Vec<String>| -> usize {
+        let places = combination
+            .iter()
+            .zip(names)
+            .map(|(name, list)| list.iter().position(|one| one == name));
+        places.map(Option::unwrap_or_default).sum()
+    };
     for list in names {
         all = all
             .iter()
@@ -164,6 +171,7 @@ fn combinations(names: &[Vec<String>]) -> Vec<Vec<String>> {
             })
             .collect();
     }
+    all.sort_by_key(unlikely);
     all.truncate(9);
     all
 }

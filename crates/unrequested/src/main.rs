@@ -11,6 +11,7 @@ mod ledger;
 mod progress;
 mod session;
 mod target;
+mod unbooted;
 mod view;
 
 use std::io::Write as _;

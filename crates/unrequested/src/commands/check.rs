@@ -22,6 +22,7 @@ use crate::ledger::{Cost, NewUnit, RunRow};
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, attack, boot_and_attack, worth_another};
 use crate::target::Stand;
+use crate::unbooted;
 use crate::view;
 
 /// What is to be checked.
@@ -56,13 +57,17 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     match app {
         App::Folder { tree, agent, .. } => {
             let Some(framework) = app::framework::recognise(&tree) else {
-                return Err(unknown(&tree));
+                let lines = [unknown(&tree).why];
+                return unbooted::tell(&tree, &lines, check, &progress, paint);
             };
             progress.line(&format!(" {} ({})", framework.name, tree.display()));
             if let Some(why) = &context.no_box {
                 progress.warn(&format!(
                     " WARNING: no box here ({why}): the app runs as a plain process of yours."
                 ));
+            }
+            if let Some(lines) = unbooted::needs(&tree, framework) {
+                return unbooted::tell(&tree, &lines, check, &progress, paint);
             }
             let told = match agent.strip_prefix("recorded:") {
                 Some(recording) => sample_told(framework.id, recording)?,
@@ -345,10 +350,24 @@ fn endpoint(rest: &str, owned: Option<&str>) -> Result<Endpoint, Fatal> {
 }
 
 /// Sockets towards a host that is not this machine: there the source address is the machine's own.
-struct Away;
+struct Away {
+    /// When the last request was sent: somebody else's users are on that machine, too.
+    last: std::sync::Mutex<Option<std::time::Instant>>,
+}
+
+/// Between two requests to another machine.
+const PACE: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl exploit::Dial for Away {
     fn socket(&self, _from: IpAddr) -> std::io::Result<std::os::fd::OwnedFd> {
+        let mut last = self
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(last) = *last {
+            std::thread::sleep(PACE.saturating_sub(last.elapsed()));
+        }
+        *last = Some(std::time::Instant::now());
         wire::socket(std::net::Ipv4Addr::UNSPECIFIED.into())
     }
 
@@ -362,7 +381,9 @@ fn running(check: &Check, at: Endpoint) -> Target {
     let dial: Arc<dyn exploit::Dial> = if at.address.ip().is_loopback() {
         Arc::new(Host)
     } else {
-        Arc::new(Away)
+        Arc::new(Away {
+            last: std::sync::Mutex::default(),
+        })
     };
     Target {
         at,
