@@ -178,7 +178,7 @@ fn loose(index: &Index, routes: &mut Vec<RouteHint>) {
             .skip(1)
             .rev()
             .copied()
-            .find(|arg| arg.id != NONE);
+            .find(|arg| arg.id != NONE && !matches!(project.kind(*arg), Kind::Keyword { .. }));
         let function = handler.and_then(|arg| match project.resolve(arg) {
             Thing::Inside(function) => Some(function),
             Thing::Value(value) if matches!(project.kind(value), Kind::Function { .. }) => {

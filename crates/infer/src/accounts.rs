@@ -61,6 +61,7 @@ const WORDS: &[&str] = &[
 struct Opened {
     route: Route,
     tokens: Vec<Token>,
+    status: u16,
 }
 
 /// What may be a token, and where it was.
@@ -104,7 +105,7 @@ impl Search<'_, '_> {
                 if let Some(account) = self.open(&logins, &form, &email, &password) {
                     let mut form = form;
                     self.token_of_registration(&mut form, &reply, &account);
-                    self.bind(Capability::Register, form);
+                    self.bind_success(Capability::Register, form, reply.status);
                     self.user = Some(account);
                     self.sign_in_the_admin();
                     return true;
@@ -120,6 +121,19 @@ impl Search<'_, '_> {
             }
         }
         self.only_the_admin(&logins)
+    }
+
+    /// Binds what worked. A success that is told by a redirect works for a browser, and not for the exploits.
+    fn bind_success(&mut self, capability: Capability, route: Route, status: u16) {
+        if (300..400).contains(&status) {
+            let shown = format!("{} {}", route.method, route.path);
+            self.not(
+                capability,
+                format!("{shown} worked, but says so by a redirect ({status}), which the exploits do not take for success yet"),
+            );
+        } else {
+            self.bind(capability, route);
+        }
     }
 
     /// What an answer says that a registration lacks.
@@ -209,9 +223,10 @@ impl Search<'_, '_> {
                 let opened = Opened {
                     route: form,
                     tokens,
+                    status: reply.status,
                 };
                 if let Some(signed) = self.me(&opened, email) {
-                    return Some(self.bind_login(opened.route, signed, email));
+                    return Some(self.bind_login(opened.route, signed, email, opened.status));
                 }
                 // No `me` shows it. A token that only the right password gives is a login all the same.
                 let inputs = credentials(email, &self.talk.password());
@@ -243,13 +258,19 @@ impl Search<'_, '_> {
         let at = opened.tokens[0].at.clone();
         let mut route = opened.route;
         read_token(&mut route, at);
-        Some(self.bind_login(route, signed, email))
+        Some(self.bind_login(route, signed, email, opened.status))
     }
 
-    fn bind_login(&mut self, mut route: Route, signed: Signed, email: &str) -> Account {
+    fn bind_login(
+        &mut self,
+        mut route: Route,
+        signed: Signed,
+        email: &str,
+        status: u16,
+    ) -> Account {
         read_token(&mut route, self.proven.take());
         self.binding.token = signed.carrier.clone();
-        self.bind(Capability::Login, route);
+        self.bind_success(Capability::Login, route, status);
         Account {
             email: email.to_owned(),
             signed,

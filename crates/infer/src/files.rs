@@ -50,10 +50,21 @@ impl Search<'_, '_> {
             let file = i32::from(hint.fields.iter().any(|field| field.file)) * 4;
             fit(hint, PATHS, WORDS) + document + file
         });
+        let mut likely = false;
         for (hint, method) in uploads.into_iter().take(5) {
+            let takes = ["uploadfile", "multipart", "multer", "formdata"];
+            likely |= fit(&hint, PATHS, &[]) > 0
+                || hint.fields.iter().any(|field| field.file)
+                || hint
+                    .words
+                    .iter()
+                    .any(|word| takes.contains(&names::plain(word).as_str()));
             if self.upload(&hint, &method, &user.signed) {
                 return;
             }
+        }
+        if !likely {
+            self.never_mind(Capability::Upload);
         }
     }
 

@@ -95,13 +95,10 @@ impl<'s, 't> Search<'s, 't> {
         self.why.entry(capability).or_insert_with(|| why.into());
     }
 
-    /// Why a capability was not looked for.
-    pub(crate) fn skipped(&mut self, capability: Capability, why: &str) {
-        self.not(capability, why);
-    }
-
-    pub(crate) fn is_bound(&self, capability: Capability) -> bool {
-        self.binding.routes.contains_key(&capability)
+    /// What was tried only by its words was not there after all.
+    pub(crate) fn never_mind(&mut self, capability: Capability) {
+        self.seen.remove(&capability);
+        self.why.remove(&capability);
     }
 
     /// Whether another capability is bound to this route already.
@@ -168,10 +165,6 @@ impl<'s, 't> Search<'s, 't> {
                 return self.bind(Capability::Health, route);
             }
         }
-        self.skipped(
-            Capability::Health,
-            "no page answers 200 to somebody who is not signed in",
-        );
     }
 }
 

@@ -62,18 +62,29 @@ impl Search<'_, '_> {
             .any(|word| parts.iter().any(|part| part.contains(word)));
             fit(hint, PATHS, WORDS) - if other { 8 } else { 0 }
         });
-        let mut looked = false;
+        let (mut looked, mut likely) = (false, false);
         for (hint, method) in creates.into_iter().take(5) {
             looked = true;
+            let named = |list: &[&str]| {
+                hint.words
+                    .iter()
+                    .any(|word| names::rank(word, list).is_some())
+            };
+            likely |=
+                fit(&hint, PATHS, &[]) > 0 || named(&names::TITLE[..4]) && named(&names::TEXT[..4]);
             if self.create(&hint, &method, &user.signed) {
-                break;
+                return;
             }
         }
-        if looked && !self.is_bound(Capability::CreateNote) {
+        if looked {
             self.not(
                 Capability::CreateNote,
                 "nothing that was created gave its id and its text back",
             );
+        }
+        if !likely {
+            self.never_mind(Capability::CreateNote);
+            self.never_mind(Capability::Search);
         }
     }
 
