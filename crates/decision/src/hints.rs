@@ -199,10 +199,15 @@ fn loose(index: &Index, routes: &mut Vec<RouteHint>) {
         }
         let words = words(index, &[function], call.at);
         let own = own_prefix(index, call.at);
-        let mut starts: Vec<&str> = vec![own.as_deref().unwrap_or_default()];
-        if own.is_none() {
-            starts.extend(prefixes.iter().map(String::as_str));
-        }
+        let mut starts: Vec<String> = vec![own.clone().unwrap_or_default()];
+        starts.extend(prefixes.iter().map(|prefix| match &own {
+            Some(own) => format!(
+                "{}/{}",
+                prefix.trim_end_matches('/'),
+                own.trim_start_matches('/')
+            ),
+            None => prefix.clone(),
+        }));
         for start in starts.into_iter().take(8) {
             let whole = format!(
                 "/{}/{}",
@@ -210,6 +215,11 @@ fn loose(index: &Index, routes: &mut Vec<RouteHint>) {
                 path.trim_start_matches('/')
             );
             let whole = whole.replace("//", "/");
+            let whole = if path.is_empty() {
+                whole.trim_end_matches('/').to_owned()
+            } else {
+                whole
+            };
             for method in &methods {
                 routes.push(RouteHint {
                     method: method.clone(),
@@ -311,39 +321,54 @@ fn view_methods(index: &Index, view: At) -> Vec<String> {
 /// The function or method below a decorator.
 fn decorated(project: &Project, at: At) -> Option<At> {
     let tree = project.tree(at);
-    tree.upwards(at.id)
+    let own = tree
+        .upwards(at.id)
         .skip(1)
         .take(2)
         .map(|id| at.with(id))
         .find(|one| {
             matches!(project.kind(*one), Kind::Function { decorators, .. }
             if project.list(*one, decorators).contains(&at))
-        })
+        });
+    // In a class of TypeScript it stands before the method.
+    own.or_else(|| {
+        let mut child = at.id;
+        for parent in tree.upwards(at.id).skip(1).take(2) {
+            if let Kind::Block(kids) | Kind::Other(kids) = tree.kind(parent) {
+                let all = tree.list(kids);
+                let place = all.iter().position(|one| *one == child)?;
+                let next = all[place..]
+                    .iter()
+                    .find(|one| matches!(tree.kind(**one), Kind::Function { .. }));
+                if let Some(next) = next {
+                    return Some(at.with(*next));
+                }
+            }
+            child = parent;
+        }
+        None
+    })
 }
 
-/// The prefix of the class around a method: `@Controller('auth')`.
+/// What stands before a method's path: the class's `@Controller('auth')`, the nearest above it.
 fn own_prefix(index: &Index, at: At) -> Option<String> {
     let project = &index.project;
-    let tree = project.tree(at);
-    let class = tree
-        .upwards(at.id)
-        .find(|id| matches!(tree.kind(*id), Kind::Class { .. }))?;
-    let Kind::Class { decorators, .. } = tree.kind(class) else {
-        return None;
+    let start = |at: At| {
+        project
+            .tree(at)
+            .nodes
+            .get(at.id as usize)
+            .map_or(0, |node| node.start)
     };
-    project
-        .list(at.with(class), decorators)
-        .iter()
-        .find_map(|decorator| {
-            let call = index
-                .call(*decorator)
-                .filter(|call| call.method == "Controller")?;
-            let path = call
-                .args
-                .first()
-                .and_then(|first| project.fold(*first).text().map(str::to_owned));
-            Some(path.unwrap_or_default())
-        })
+    let nearest = index
+        .calls_of("Controller")
+        .filter(|call| call.at.tree == at.tree && start(call.at) < start(at))
+        .max_by_key(|call| start(call.at))?;
+    let path = nearest
+        .args
+        .first()
+        .and_then(|first| project.fold(*first).text().map(str::to_owned));
+    Some(path.unwrap_or_default())
 }
 
 /// What routers are mounted under anywhere: a route whose own mount is not known may be under any.

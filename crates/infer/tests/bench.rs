@@ -359,3 +359,170 @@ fn what_was_found_is_written_and_read_again() {
         "{text}"
     );
 }
+
+/// One of a list, by a number that changes with every call.
+struct Dice(u64);
+
+impl Dice {
+    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        list[(self.0 >> 33) as usize % list.len()]
+    }
+}
+
+/// A binding thrown together: paths, names, wrappers, formats, where the token is.
+fn thrown(seed: u64) -> Binding {
+    let mut dice = Dice(seed);
+    let base = dice.of(&["", "/api", "/v1", "/api/v2"]);
+    let wrapper = dice.of(&["", "/user", "/data", "/account"]);
+    let (mail, pass) = (
+        dice.of(&["email", "mail", "username", "login"]),
+        dice.of(&["password", "passwd", "pwd", "passphrase"]),
+    );
+    let token = dice.of(&[
+        "/token",
+        "/access_token",
+        "/auth_token",
+        "/jwt",
+        "/user/token",
+        "/data/accessToken",
+    ]);
+    let things = dice.of(&["notes", "memos", "articles", "posts", "tasks"]);
+    let (title, text) = (
+        dice.of(&["title", "subject", "headline"]),
+        dice.of(&["body", "content", "text", "description"]),
+    );
+    let id = dice.of(&["id", "uuid", "_id", "key"]);
+    let id = if id == "_id" { "id" } else { id };
+    let part = dice.of(&["file", "document", "upload", "attachment"]);
+    let list = dice.of(&["/files", "/items", "", "/data/list"]);
+    let mut binding = changed(|binding| {
+        at(
+            binding,
+            Capability::Register,
+            dice.of(&["POST", "PUT"]),
+            &format!(
+                "{base}/{}",
+                dice.of(&["register", "signup", "users", "accounts"])
+            ),
+        );
+        at(
+            binding,
+            Capability::Login,
+            "POST",
+            &format!(
+                "{base}/{}",
+                dice.of(&["login", "signin", "token", "sessions"])
+            ),
+        );
+        at(
+            binding,
+            Capability::Me,
+            "GET",
+            &format!(
+                "{base}/{}",
+                dice.of(&["me", "profile", "whoami", "user/current"])
+            ),
+        );
+        at(
+            binding,
+            Capability::CreateNote,
+            "POST",
+            &format!("{base}/{things}"),
+        );
+        at(
+            binding,
+            Capability::ReadNote,
+            "GET",
+            &format!("{base}/{things}/{{id}}"),
+        );
+        at(
+            binding,
+            Capability::Search,
+            "GET",
+            &format!("{base}/{}", dice.of(&["search", "find"])),
+        );
+        for of in [Capability::Register, Capability::Login] {
+            send(
+                binding,
+                of,
+                &[
+                    ("email", &format!("{wrapper}/{mail}")),
+                    ("password", &format!("{wrapper}/{pass}")),
+                ],
+            );
+            read(binding, of, &[("token", token)]);
+        }
+        send(
+            binding,
+            Capability::CreateNote,
+            &[("title", title), ("body", text)],
+        );
+        read(
+            binding,
+            Capability::CreateNote,
+            &[("id", &format!("/{id}"))],
+        );
+        for of in [Capability::ReadNote, Capability::Search] {
+            read(
+                binding,
+                of,
+                &[
+                    ("id", &format!("/{id}")),
+                    ("title", &format!("/{title}")),
+                    ("body", &format!("/{text}")),
+                ],
+            );
+        }
+        send(
+            binding,
+            Capability::Search,
+            &[("q", dice.of(&["q", "query", "term", "keyword"]))],
+        );
+        send(binding, Capability::Upload, &[("file", part)]);
+        read(binding, Capability::Upload, &[("id", &format!("/{id}"))]);
+        read(
+            binding,
+            Capability::Files,
+            &[("list", list), ("id", &format!("/{id}"))],
+        );
+    });
+    binding.token = match dice.of(&["bearer", "token", "bare", "cookie"]) {
+        "token" => Carrier::Header {
+            name: "Authorization".into(),
+            scheme: "Token".into(),
+        },
+        "bare" => Carrier::Header {
+            name: "X-Access-Token".into(),
+            scheme: String::new(),
+        },
+        "cookie" => Carrier::Cookie {
+            name: "session".into(),
+        },
+        _ => binding.token,
+    };
+    if wrapper.is_empty() && dice.of(&["json", "form"]) == "form" {
+        for of in [Capability::Register, Capability::Login] {
+            binding.routes.get_mut(&of).unwrap().body = Body::Form;
+            send(&mut binding, of, &[("email", mail), ("password", pass)]);
+        }
+    }
+    binding
+}
+
+#[test]
+fn bindings_thrown_together_are_found() {
+    let mut complaints = Vec::new();
+    for seed in 1..=16 {
+        let given = thrown(seed);
+        let (target, _) = served(&Twin::secure().bound(given.clone()));
+        let found = infer_of(&target, &bag(&given), "seed");
+        for one in differences(&given, &found) {
+            complaints.push(format!("{seed}: {one}"));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}

@@ -158,6 +158,16 @@ fn hints_of(tree: &Path) -> Hints {
     for route in source.routes {
         let mut hint = Hint::new(&route.method, &route.path);
         hint.words = route.words;
+        // Whether `/notes/` is also `/notes` differs; both are only tried.
+        if let Some(short) = hint
+            .path
+            .strip_suffix('/')
+            .filter(|short| !short.is_empty())
+        {
+            let mut other = Hint::new(&route.method, short);
+            other.words = hint.words.clone();
+            read.routes.push(other);
+        }
         read.routes.push(hint);
     }
     hints.merge(read);

@@ -4,6 +4,7 @@ from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import JsonResponse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -55,7 +56,7 @@ def posts(request):
         post = Post.objects.create(author=request.user, headline=body["headline"], text=body["text"])
         return JsonResponse({"pk": post.pk}, status=201)
     query = request.GET.get("query", "")
-    found = Post.objects.filter(author=request.user, text__icontains=query)
+    found = Post.objects.filter(Q(headline__icontains=query) | Q(text__icontains=query), author=request.user)
     return JsonResponse({"posts": [{"pk": post.pk, "headline": post.headline, "text": post.text} for post in found]})
 
 
