@@ -165,7 +165,7 @@ fn hints_of(tree: &Path) -> Hints {
             .filter(|short| !short.is_empty())
         {
             let mut other = Hint::new(&route.method, short);
-            other.words = hint.words.clone();
+            other.words.clone_from(&hint.words);
             read.routes.push(other);
         }
         read.routes.push(hint);

@@ -230,3 +230,35 @@ fn a_running_app_is_found_out_as_well() {
     assert_eq!(one["note-read-other-user"], "resisted");
     fs::remove_dir_all(&dir).unwrap();
 }
+
+/// A sample of the contract with its configuration withheld is judged as with it.
+#[test]
+fn the_contract_is_found_out_as_well() {
+    let dir = folder("withheld");
+    let tree = dir.join("app");
+    fs::create_dir_all(&tree).unwrap();
+    agent::recorded::write("express", "literal", 6, &tree).unwrap();
+    let checked = check(&dir, &tree, &["--infer"]);
+    assert_eq!(
+        checked.binding.as_ref().map(|one| one.routes.len()),
+        Some(16),
+        "{}",
+        checked.said
+    );
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../recordings/express/expected.toml"
+    );
+    let table: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+    let expected = list(table["literal"].as_table().unwrap(), "exploited");
+    for verdict in checked.run["sessions"][0]["verdicts"].as_array().unwrap() {
+        let id = verdict["exploit"].as_str().unwrap();
+        let wanted = if expected.iter().any(|one| one == id) {
+            "exploited"
+        } else {
+            "resisted"
+        };
+        assert_eq!(verdict["verdict"], wanted, "{id}: {}", verdict["reason"]);
+    }
+    fs::remove_dir_all(&dir).unwrap();
+}

@@ -77,6 +77,9 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     &Lock::read(&tree)?,
                 ),
             };
+            for line in unbooted::remarks(&tree) {
+                progress.line(&line);
+            }
             progress.live("  installing its packages");
             let new = unit(&agent, framework.id, Some(&tree));
             match context.ready(&tree, framework, &seed) {
@@ -138,6 +141,11 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             let mut new = unit("none", "unknown", None);
             new.session.clone_from(&shown);
             let id = context.ledger.begin_unit(&row.id, &new)?;
+            if let Some(tree) = &check.source {
+                let read = vec![(String::new(), decision::read(tree))];
+                let told = decided::told(read, &decided::wishes(tree), &Lock::read(tree)?);
+                context.ledger.put_reading(id, &told)?;
+            }
             context.ledger.booted(id, ("none", ""), "unknown", 0)?;
             let attackers = Attackers {
                 entries: &entries,
