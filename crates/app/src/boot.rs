@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use cell::{Cell, Killed, Level, Limits, Network, Spec};
 use model::{Capability, Fault};
 
-use crate::framework::Framework;
+use crate::env;
+use crate::framework::{Framework, Language};
+use crate::start;
 use crate::tree::{TreeError, copy_all, copy_tree};
 
 /// The contract's environment variables, as the tool sets them.
@@ -57,7 +59,7 @@ pub struct Plan {
     pub level: Level,
     /// Where cells are made; each boot has a folder of its own there.
     pub cells: PathBuf,
-    /// The path that answers 200 when the app is ready.
+    /// The path that answers 200 when the app is ready; where it is empty, any answer of `/` will do.
     pub health: String,
     pub ready_within: Duration,
 }
@@ -203,6 +205,7 @@ impl Plan {
     fn wait(&self, mut running: Running, begun: Instant) -> Result<Running, BootError> {
         let ends = Instant::now() + self.ready_within;
         let mut last = "nothing listened on PORT".to_owned();
+        let mut rounds = 0_u32;
         loop {
             if let Some(exit) = running.cell.exited() {
                 let log = tail(&running.cell);
@@ -221,13 +224,20 @@ impl Plan {
                 });
             }
             match answers(&running, &self.health) {
-                Ok((200, _)) => {
+                Ok((status, _))
+                    if status == 200
+                        || (self.health.is_empty() && !(300..400).contains(&status)) =>
+                {
                     running.boot.took = begun.elapsed();
                     return Ok(running);
                 }
                 Ok((301 | 302 | 307 | 308, Some(to))) if to.starts_with("https://") => {
                     running.boot.took = begun.elapsed();
                     running.boot.wants_https = true;
+                    return Ok(running);
+                }
+                Ok((_, Some(to))) if self.health.is_empty() && !to.starts_with("https://") => {
+                    running.boot.took = begun.elapsed();
                     return Ok(running);
                 }
                 Ok((status, _)) => {
@@ -237,8 +247,15 @@ impl Plan {
                         self.health
                     );
                 }
-                Err(why) => last = if last.contains("answered") { last } else { why },
+                Err(why) => {
+                    last = if last.contains("answered") { last } else { why };
+                    // An app that takes a port of its own instead: in a box nobody else listens.
+                    if self.level == Level::Boxed && rounds % 20 == 19 {
+                        running.address = elsewhere(&running).unwrap_or(running.address);
+                    }
+                }
             }
+            rounds += 1;
             if Instant::now() > ends {
                 return Err(BootError {
                     fault: Fault::App,
@@ -267,8 +284,26 @@ impl Plan {
             }
             return (Some(vec!["./start.sh".into()]), String::new());
         }
-        let found = self.framework.and_then(|framework| (framework.start)(tree));
-        let why = "there is no start.sh, and no app was found to start; add a start.sh that serves on $PORT".to_owned();
+        let language = self.framework.map(|framework| framework.language);
+        let found = start::procfile(tree)
+            .or_else(|| self.framework.and_then(|framework| (framework.start)(tree)))
+            .or_else(|| {
+                self.framework
+                    .filter(|one| one.id == "fastapi")
+                    .and_then(|_| {
+                        let (module, name) = start::python_app(tree, "FastAPI(")?;
+                        let line =
+                            format!("exec uvicorn {module}:{name} --host 0.0.0.0 --port \"$PORT\"");
+                        Some(vec!["/bin/sh".into(), "-c".into(), line])
+                    })
+            })
+            .or_else(|| start::dockerfile(tree))
+            .or_else(|| match language? {
+                Language::Python => start::python_program(tree),
+                Language::Node => start::node(tree),
+                Language::Rust => None,
+            });
+        let why = "there is no start.sh, Procfile, start script or CMD, and no app was found to start; add a start.sh that serves on $PORT".to_owned();
         (
             found.map(|words| words.into_iter().map(OsString::from).collect()),
             why,
@@ -314,9 +349,19 @@ impl Plan {
                     .map(|(name, value)| (*name, OsString::from(value))),
             );
         }
+        let known: Vec<&str> = env.iter().map(|(name, _)| *name).collect();
+        let wanted = env::wanted(&self.tree, &self.settings.jwt_secret, database, &known);
+        let wanted = wanted
+            .into_iter()
+            .filter(|one| {
+                !one.with.is_some_and(|with| without.contains(&with))
+                    && !without.contains(&one.name.as_str())
+            })
+            .map(|one| (one.name.into(), one.value.into()));
         env.into_iter()
             .filter(|(name, _)| !without.contains(name))
             .map(|(name, value)| (name.into(), value))
+            .chain(wanted)
             .collect()
     }
 }
@@ -333,6 +378,7 @@ fn answers(running: &Running, path: &str) -> Result<(u16, Option<String>), Strin
         .cell
         .socket(from)
         .map_err(|error| error.to_string())?;
+    let path = if path.is_empty() { "/" } else { path };
     let bytes = wire::Request::new("GET", path).bytes(&running.address.to_string());
     let limits = wire::Limits {
         time: Duration::from_secs(2),
@@ -342,6 +388,27 @@ fn answers(running: &Running, path: &str) -> Result<(u16, Option<String>), Strin
         Ok(reply) => Ok((reply.status, reply.header("location"))),
         Err(trouble) => Err(format!("PORT: {trouble}")),
     }
+}
+
+/// Another usual port on which something answers.
+fn elsewhere(running: &Running) -> Option<SocketAddr> {
+    start::USUAL_PORTS
+        .into_iter()
+        .map(|port| SocketAddr::new(running.address.ip(), port))
+        .find(|at| {
+            let from = IpAddr::V4(Ipv4Addr::new(127, 8, 8, 8));
+            let Ok(socket) = running.cell.socket(from) else {
+                return false;
+            };
+            let bytes = wire::Request::new("GET", "/").bytes(&at.to_string());
+            let limits = wire::Limits {
+                time: Duration::from_secs(2),
+                bytes: 1 << 20,
+            };
+            wire::exchange(socket, *at, "GET", &bytes, limits)
+                .reply
+                .is_ok()
+        })
 }
 
 fn tail(cell: &Cell) -> String {

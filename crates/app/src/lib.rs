@@ -4,10 +4,13 @@
 
 mod boot;
 mod build;
+mod env;
 pub mod framework;
 mod install;
 mod literals;
+mod needs;
 mod packages;
+mod start;
 mod tree;
 
 pub use boot::{Boot, BootError, Plan, Running, Settings};
@@ -18,4 +21,5 @@ pub use install::{
     remove_unfinished,
 };
 pub use literals::literals;
+pub use needs::{Need, needs};
 pub use tree::{TreeError, copy_tree, read_file, read_text, tree_hash};

@@ -8,6 +8,7 @@
 )]
 
 mod fold;
+mod hints;
 mod index;
 mod lower;
 mod manifest;
@@ -27,6 +28,7 @@ use crate::index::Index;
 use crate::project::Project;
 use crate::source::Sources;
 
+pub use crate::hints::{RouteHint, SourceHints, hints, hints_of};
 pub use crate::matter::{Entry, Matter, all, find};
 
 /// Reads the app in a folder.

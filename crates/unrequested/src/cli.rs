@@ -53,16 +53,6 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// For people, at most 80 columns.
-    Terminal,
-    /// One object; its schema is docs/run.schema.json.
-    Json,
-    /// What real agents said and did, as ATIF v1.7: one object a line for each session.
-    Atif,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DecisionFormat {
     /// For people, at most 80 columns.
     Terminal,
@@ -100,7 +90,7 @@ pub(crate) enum FailOn {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Use: boot one app that follows the contract, attack it, say what was found.
-    Check(Check),
+    Check(Box<Check>),
     /// Use: what an app's source decided for each security matter, from where, who asked, who reviewed; nothing is run.
     Decisions(Decisions),
     /// Use: what an exploit does, when it counts, what it does not cover.
@@ -198,6 +188,18 @@ pub(crate) struct Check {
     /// How long the app may take to answer its health route.
     #[arg(long, value_name = "SECONDS", default_value_t = 45)]
     pub(crate) ready_within: u64,
+    /// How the app offers its capabilities, instead of the folder's unrequested.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write down what was found out about how the app is used, to be read and corrected.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "unrequested.toml")]
+    pub(crate) write_config: Option<PathBuf>,
+    /// Find out how the app is used, though a file or the contract says it.
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) infer: bool,
+    /// For a running app: the folder of its source, for hints and decisions.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) source: Option<PathBuf>,
     /// A running app's host that is not loopback, and is yours.
     #[arg(long, value_name = "HOST")]
     pub(crate) i_own: Option<String>,

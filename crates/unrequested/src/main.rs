@@ -1,6 +1,7 @@
 //! The command line of `unrequested`; the only crate that knows all others.
 
 mod baseline;
+mod bind;
 mod calibrate;
 mod cli;
 mod commands;
@@ -16,6 +17,7 @@ mod proof;
 mod session;
 mod spent;
 mod target;
+mod unbooted;
 mod view;
 
 use std::io::Write as _;

@@ -28,6 +28,8 @@ pub(crate) struct Attackers<'a> {
     pub(crate) entries: &'a [&'static Entry],
     pub(crate) seed: Seed,
     pub(crate) name: &'a str,
+    /// What is there and not bound.
+    pub(crate) unbound: &'a [infer::Unbound],
 }
 
 /// Boots and attacks. Every exploit's facts are in the ledger as soon as it has ended.
@@ -110,7 +112,12 @@ pub(crate) fn attack(
             );
             requests.fetch_add(ran.exchanges.len() as u64, Ordering::Relaxed);
             let revision = exploit::find(ran.id).map_or(0, |entry| entry.exploit.revision);
-            if let Err(error) = context.ledger.attacked(unit, revision, ran) {
+            let told = crate::bind::not_absent(ran, attackers.unbound);
+            if let Err(error) =
+                context
+                    .ledger
+                    .attacked(unit, revision, told.as_ref().unwrap_or(ran))
+            {
                 broken
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -101,7 +101,10 @@ fn compared(dir: &Path) {
     assert!(text.contains("0 of 2         2 of 2"), "{text}");
     assert!(text.contains("these sessions cannot show"), "{text}");
     let text = compare(&["--published", "2026-04"], 0);
-    assert!(text.contains("theirs: claude-code 2.1.88, fastapi"), "{text}");
+    assert!(
+        text.contains("theirs: claude-code 2.1.88, fastapi"),
+        "{text}"
+    );
     assert!(text.contains("theirs 0 of 12    ours 2 of 8"), "{text}");
     let text = compare(&["@literal", "@hardend"], 2);
     assert!(text.contains("hardened"), "{text}");

@@ -1,9 +1,7 @@
 //! Express on Node.
 //!
 //! Recognised by the direct dependency `express` (a tree that also has `next` is Next.js's). Installed with `npm ci` by its
-//! lock file, started by its own `start.sh`; without one, by `npm start`. Production is `NODE_ENV=production`.
-
-use std::path::Path;
+//! lock file, started by its own `start.sh`; without one, by `npm start`, else by node on its main file. Production is `NODE_ENV=production`.
 
 use super::{Framework, Language};
 
@@ -13,14 +11,7 @@ pub(super) static EXPRESS: Framework = Framework {
     language: Language::Node,
     dependency: "express",
     build: None,
-    start,
+    start: crate::start::node,
     environment: &[("NODE_ENV", "production")],
     source: include_str!("express.rs"),
 };
-
-fn start(tree: &Path) -> Option<Vec<String>> {
-    let text = std::fs::read_to_string(tree.join("package.json")).ok()?;
-    let manifest: serde_json::Value = serde_json::from_str(&text).ok()?;
-    manifest.get("scripts")?.get("start")?;
-    Some(vec!["/bin/sh".into(), "-c".into(), "exec npm start".into()])
-}

@@ -46,6 +46,7 @@ fn start(tree: &Path) -> Option<Vec<String>> {
     } else if has("waitress") {
         format!("exec waitress-serve --host 0.0.0.0 --port \"$PORT\" {module}:{name}")
     } else {
+        // What is left is the app's own way to start, which `Plan` looks for.
         return None;
     };
     Some(vec!["/bin/sh".into(), "-c".into(), line])

@@ -1,10 +1,15 @@
 //! The frameworks, one file each.
 
 mod axum;
+mod django;
 mod express;
 mod fastapi;
+mod fastify;
 mod flask;
+mod hono;
+mod nest;
 mod nextjs;
+mod starlette;
 
 use std::path::{Path, PathBuf};
 
@@ -48,11 +53,16 @@ pub struct Build {
 }
 
 /// All frameworks, in the order in which they are tried.
-pub const ALL: [&Framework; 5] = [
+pub const ALL: [&Framework; 10] = [
     &fastapi::FASTAPI,
     &nextjs::NEXTJS,
     &flask::FLASK,
+    &django::DJANGO,
+    &starlette::STARLETTE,
+    &nest::NEST,
+    &fastify::FASTIFY,
     &express::EXPRESS,
+    &hono::HONO,
     &axum::AXUM,
 ];
 
@@ -129,16 +139,83 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
     let Ok(project) = text.parse::<toml::Table>() else {
         return Vec::new();
     };
-    project
+    let listed = project
         .get("project")
         .and_then(|project| project.get("dependencies"))
-        .and_then(toml::Value::as_array)
+        .and_then(toml::Value::as_array);
+    if let Some(list) = listed {
+        return list
+            .iter()
+            .filter_map(|one| one.as_str().map(str::to_owned))
+            .collect();
+    }
+    project
+        .get("tool")
+        .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table())
         .map(|list| {
             list.iter()
-                .filter_map(|one| one.as_str().map(str::to_owned))
+                .filter(|(name, _)| *name != "python")
+                .filter_map(|(name, wanted)| of_poetry(name, wanted))
                 .collect()
         })
         .unwrap_or_default()
+}
+
+/// Poetry's `^1.2` and `{ version = "~1.2", extras = ["x"] }` as a requirement line; what is no version of an index, not.
+fn of_poetry(name: &str, wanted: &toml::Value) -> Option<String> {
+    let table = wanted.as_table();
+    let version = wanted
+        .as_str()
+        .or_else(|| table?.get("version")?.as_str())?;
+    let extras: Vec<&str> = table
+        .and_then(|table| table.get("extras")?.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(toml::Value::as_str)
+        .collect();
+    let extras = if extras.is_empty() {
+        String::new()
+    } else {
+        format!("[{}]", extras.join(","))
+    };
+    let parts = |text: &str| -> Vec<u64> {
+        text.split('.')
+            .map_while(|part| part.parse().ok())
+            .collect()
+    };
+    let below = |mut parts: Vec<u64>, place: usize| {
+        parts.truncate(place + 1);
+        if let Some(last) = parts.last_mut() {
+            *last += 1;
+        }
+        parts
+            .iter()
+            .map(u64::to_string)
+            .collect::<Vec<_>>()
+            .join(".")
+    };
+    let range = if let Some(base) = version.strip_prefix('^') {
+        let all = parts(base);
+        let place = all
+            .iter()
+            .position(|part| *part > 0)
+            .unwrap_or(all.len().saturating_sub(1));
+        format!(">={base},<{}", below(all, place))
+    } else if let Some(base) = version
+        .strip_prefix('~')
+        .filter(|base| !base.starts_with('='))
+    {
+        let all = parts(base);
+        let place = usize::from(all.len() > 1);
+        format!(">={base},<{}", below(all, place))
+    } else if version == "*" {
+        String::new()
+    } else if version.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("=={version}")
+    } else {
+        version.to_owned()
+    };
+    Some(format!("{name}{extras}{range}"))
 }
 
 /// `PyJWT[crypto]>=2 ; python_version>"3"` is `pyjwt`.
@@ -152,7 +229,7 @@ fn name_of(requirement: &str) -> String {
 }
 
 /// Whether a module of this name can hold its app under it: it becomes a word of a command.
-fn is_identifier(name: &str) -> bool {
+pub(crate) fn is_identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name
             .bytes()
@@ -185,6 +262,25 @@ mod tests {
     }
 
     #[test]
+    fn poetry_s_ranges_are_those_of_everybody_else() {
+        let text = "[tool.poetry.dependencies]\npython = \"^3.11\"\na = \"^1.2.3\"\nb = \"^0.5\"\nc = \"~2.1\"\nd = \"*\"\n\
+                    e = { version = \"1.0\", extras = [\"x\", \"y\"] }\nf = { git = \"https://example.com\" }\ng = \">=3,<4\"\n";
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("pyproject.toml"), text).unwrap();
+        assert_eq!(
+            requirements(folder.path()),
+            [
+                "a>=1.2.3,<2",
+                "b>=0.5,<0.6",
+                "c>=2.1,<2.2",
+                "d",
+                "e[x,y]==1.0",
+                "g>=3,<4"
+            ]
+        );
+    }
+
+    #[test]
     fn a_tree_is_recognised_by_its_manifest() {
         let folder =
             std::env::temp_dir().join(format!("unrequested-recognise-{}", std::process::id()));
@@ -213,7 +309,7 @@ mod tests {
             let start = (find("fastapi").unwrap().start)(&folder);
             assert_eq!(start.is_some(), command, "{line}");
         }
-        std::fs::write(folder.join("requirements.txt"), "# flask\ndjango==5\n").unwrap();
+        std::fs::write(folder.join("requirements.txt"), "# flask\nbottle==5\n").unwrap();
         let manifest = folder.join("package.json");
         std::fs::write(&manifest, r#"{"devDependencies":{"next":"14"}}"#).unwrap();
         assert!(recognise(&folder).is_none());

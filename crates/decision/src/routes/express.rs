@@ -35,7 +35,8 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
     }
     // What `use` puts before everything that is declared after it: by home, in the order of the source.
     let mut before: HashMap<At, Vec<(u32, u32, String, At)>> = HashMap::default();
-    for call in index.calls_of("use") {
+    // Hono mounts by `route`.
+    for call in index.calls_of("use").chain(index.calls_of("route")) {
         let Some(home) = receiver(index, call).filter(|home| homes.contains_key(home)) else {
             continue;
         };
@@ -54,7 +55,8 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
                     };
                     homes.entry(child).or_default().push(mount);
                 }
-                None => gathered.push(*arg),
+                None if call.method == "use" => gathered.push(*arg),
+                None => {}
             }
         }
         for arg in gathered {

@@ -161,6 +161,7 @@ impl Measure<'_> {
                     entries: &job.entries,
                     seed,
                     name: &control.id,
+                    unbound: &[],
                 };
                 let quiet = Progress::new(true);
                 boot_and_attack(self.context, unit, &stand, &attackers, &quiet)?;

@@ -64,6 +64,7 @@ pub(crate) fn run(
         entries,
         seed,
         name: "patched",
+        unbound: &[],
     };
     let outcome = boot_and_attack(&context, unit, &stand, &attackers, &progress)?;
     context.ledger.end_run(&run.id)?;

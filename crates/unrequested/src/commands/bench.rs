@@ -488,6 +488,7 @@ impl Bencher<'_> {
             entries: self.entries,
             seed: self.seed(&new.session),
             name,
+            unbound: &[],
         };
         for _ in 0..2 {
             let unit = self.context.ledger.begin_unit(&self.row.id, new)?;

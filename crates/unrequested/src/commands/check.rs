@@ -8,12 +8,13 @@ use agent::recorded;
 use exploit::{Endpoint, Given, Host, Seed, Target};
 use model::decision::Told;
 use model::run::Tier;
-use model::{Binding, Cause, Step, Word};
+use model::{Cause, Step, Word};
 use report::{Paint, Report};
 
 use super::conclude::Wanted;
 use super::decisions::sample_told;
 use super::{called, chosen, is_incomplete};
+use crate::bind;
 use crate::cli::{Check, Cli, FailOn};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
@@ -23,6 +24,7 @@ use crate::ledger::{Cost, Ledger, NewUnit, RunRow};
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, attack, boot_and_attack, worth_another};
 use crate::target::Stand;
+use crate::unbooted;
 
 /// What is to be checked.
 enum App {
@@ -61,15 +63,18 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     let seed = Seed::new(&row.seed);
     match app {
         App::Folder { tree, agent, .. } => {
-            let binding = binding(&tree)?;
             let Some(framework) = app::framework::recognise(&tree) else {
-                return Err(unknown(&tree));
+                let lines = [unknown(&tree).why];
+                return unbooted::tell(&tree, &lines, check, &progress, paint);
             };
             progress.line(&format!(" {} ({})", framework.name, tree.display()));
             if let Some(why) = &context.no_box {
                 progress.warn(&format!(
                     " WARNING: no box here ({why}): the app runs as a plain process of yours."
                 ));
+            }
+            if let Some(lines) = unbooted::needs(&tree, framework) {
+                return unbooted::tell(&tree, &lines, check, &progress, paint);
             }
             let told = match agent.strip_prefix("recorded:") {
                 Some(recording) => sample_told(framework.id, recording)?,
@@ -79,15 +84,19 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     &Lock::read(&tree)?,
                 ),
             };
+            for line in unbooted::remarks(&tree) {
+                progress.line(&line);
+            }
             progress.live("  installing its packages");
             let new = unit(&agent, framework.id, Some(&tree));
             match context.ready(&tree, framework, &seed) {
                 Ok(mut plan) => {
-                    if let Some(route) = binding.route(model::Capability::Health) {
-                        plan.health.clone_from(&route.path);
-                    }
                     plan.ready_within = std::time::Duration::from_secs(check.ready_within);
-                    let stand = Stand::new(plan, binding);
+                    let offer = bind::of_folder(&tree, &plan, check, &seed, &progress)?;
+                    tell(&offer, &tree, check, &progress)?;
+                    bind::keep(&context.dir, &row.id, &offer.binding)?;
+                    plan.health = bind::health(&offer.binding);
+                    let stand = Stand::new(plan, offer.binding);
                     progress.line(&format!(
                         " A copy is booted in its production profile; box: {}.",
                         stand.level()
@@ -96,6 +105,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                         entries: &entries,
                         seed,
                         name: "check",
+                        unbound: &offer.unbound,
                     };
                     attack_copies(&context, &row, (&new, &told), &stand, &attackers, &progress)?;
                 }
@@ -130,15 +140,25 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     .filter(|entry| !destructive.contains(&entry.id))
                     .collect()
             };
-            let target = running(check, endpoint);
+            let mut target = running(check, endpoint);
+            let offer = bind::of_running(&target, check, &seed, &progress)?;
+            tell(&offer, std::path::Path::new("."), check, &progress)?;
+            bind::keep(&context.dir, &row.id, &offer.binding)?;
+            target.binding = Arc::new(offer.binding);
             let mut new = unit("none", "unknown", None);
             new.session.clone_from(&shown);
             let id = context.ledger.begin_unit(&row.id, &new)?;
+            if let Some(tree) = &check.source {
+                let read = vec![(String::new(), decision::read(tree))];
+                let told = decided::told(read, &decided::wishes(tree), &Lock::read(tree)?);
+                context.ledger.put_reading(id, &told)?;
+            }
             context.ledger.booted(id, ("none", ""), "unknown", 0)?;
             let attackers = Attackers {
                 entries: &entries,
                 seed,
                 name: "check",
+                unbound: &offer.unbound,
             };
             let (requests, wall_ms) = attack(&context, id, &target, &attackers, &progress)?;
             context.ledger.end_unit(
@@ -359,10 +379,24 @@ fn endpoint(rest: &str, owned: Option<&str>) -> Result<Endpoint, Fatal> {
 }
 
 /// Sockets towards a host that is not this machine: there the source address is the machine's own.
-struct Away;
+struct Away {
+    /// When the last request was sent: somebody else's users are on that machine, too.
+    last: std::sync::Mutex<Option<std::time::Instant>>,
+}
+
+/// Between two requests to another machine.
+const PACE: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl exploit::Dial for Away {
     fn socket(&self, _from: IpAddr) -> std::io::Result<std::os::fd::OwnedFd> {
+        let mut last = self
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(last) = *last {
+            std::thread::sleep(PACE.saturating_sub(last.elapsed()));
+        }
+        *last = Some(std::time::Instant::now());
         wire::socket(std::net::Ipv4Addr::UNSPECIFIED.into())
     }
 
@@ -376,7 +410,9 @@ fn running(check: &Check, at: Endpoint) -> Target {
     let dial: Arc<dyn exploit::Dial> = if at.address.ip().is_loopback() {
         Arc::new(Host)
     } else {
-        Arc::new(Away)
+        Arc::new(Away {
+            last: std::sync::Mutex::default(),
+        })
     };
     Target {
         at,
@@ -387,7 +423,11 @@ fn running(check: &Check, at: Endpoint) -> Target {
             webhook_secret: check.webhook_secret.clone(),
             admin: admin.map(|(email, password)| (email.to_owned(), password.to_owned())),
             cors_origins: check.cors_origins.clone(),
-            literals: Vec::new(),
+            literals: check
+                .source
+                .as_deref()
+                .map(app::literals)
+                .unwrap_or_default(),
             temporary: None,
             production: true,
         },
@@ -399,14 +439,20 @@ fn running(check: &Check, at: Endpoint) -> Target {
     }
 }
 
-/// `unrequested.toml` in the tree, else the contract.
-fn binding(tree: &Path) -> Result<Binding, Fatal> {
-    let path = tree.join("unrequested.toml");
-    match app::read_text(tree, "unrequested.toml") {
-        Some(text) => exploit::parse_binding(&text)
-            .map_err(|error| Fatal::usage(format!("{}: {error}", path.display()))),
-        None => Ok(exploit::contract()),
+/// What was found out goes on the screen, and into a file where that is wanted.
+fn tell(offer: &bind::Offer, tree: &Path, check: &Check, progress: &Progress) -> Result<(), Fatal> {
+    for line in &offer.lines {
+        progress.line(line);
     }
+    if let Some(path) = &check.write_config {
+        let path = if path.as_os_str() == "unrequested.toml" {
+            tree.join(path)
+        } else {
+            path.clone()
+        };
+        progress.line(&bind::write(offer, &path)?);
+    }
+    Ok(())
 }
 
 fn unknown(tree: &Path) -> Fatal {

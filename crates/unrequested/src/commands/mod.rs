@@ -24,8 +24,9 @@ use exploit::Entry;
 use model::Word;
 use model::run::{Run, Tier};
 
-use crate::cli::{Cli, Color, Command, FailOn, Format, ReportFormat};
+use crate::cli::{Cli, Color, Command, FailOn};
 use crate::exit::{Exit, Fatal};
+use crate::output;
 
 pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
     let paint = paint(cli.color);

@@ -212,6 +212,7 @@ fn again(bencher: &Bencher<'_>, origin: &RunRow, unit: &UnitRow) -> Result<(), F
         entries: bencher.entries,
         seed,
         name: &name,
+        unbound: &[],
     };
     check::attack_copies(
         context,

@@ -103,7 +103,7 @@ fn one(
         print(&page(id, &exchanges, &judge(&stored.facts), None, paint))?;
         return Ok(Exit::Done);
     }
-    let ran = again(context, entry, &unit, &row.seed)?;
+    let ran = again(context, entry, &unit, (&row.id, &row.seed))?;
     let verdict = judge(&ran.facts);
     print(&page(id, &ran.exchanges, &verdict, Some(stored), paint))?;
     Ok(if verdict.word() == Word::Exploited {
@@ -118,7 +118,7 @@ fn again(
     context: &Context,
     entry: &'static exploit::Entry,
     unit: &UnitRow,
-    seed: &str,
+    (run, seed): (&str, &str),
 ) -> Result<Ran, Fatal> {
     let seed = Seed::new(seed).derive("replay");
     let plan = if unit.new.agent == "reference" {
@@ -143,7 +143,10 @@ fn again(
         };
         context.ready(&tree, framework, &seed)?
     };
-    let stand = Stand::new(plan, exploit::contract());
+    let mut plan = plan;
+    let binding = crate::bind::of_run(&context.dir, run);
+    plan.health = crate::bind::health(&binding);
+    let stand = Stand::new(plan, binding);
     let (target, _, _cell) = stand
         .target(&[])
         .map_err(|error| Fatal::nothing(error.why))?;

@@ -99,8 +99,7 @@ pub(super) fn run(
         report::json::render(&judged)
     } else {
         let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-        let board =
-            report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint);
+        let board = report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint);
         board + &report::regrade::render(&judged, paint)
     })?;
     Ok(Exit::Done)

@@ -1,0 +1,583 @@
+//! Register, login, me, and where the token goes: found together, since each proves the others.
+
+use model::{Body, Capability, Carrier, Route};
+use serde_json::{Value, json};
+use wire::Reply;
+
+use crate::ask::{Signed, Wanted, forms, plain};
+use crate::find::{Account, Asked, Search, absent, fit, json};
+use crate::hint::Hint;
+use crate::{json as values, names};
+
+const REGISTER: &[&str] = &[
+    "register",
+    "signup",
+    "registration",
+    "join",
+    "users",
+    "user",
+    "accounts",
+    "account",
+    "enroll",
+    "create",
+];
+const LOGIN: &[&str] = &[
+    "login",
+    "signin",
+    "token",
+    "session",
+    "sessions",
+    "authenticate",
+    "auth",
+    "logon",
+    "accesstoken",
+];
+const ME: &[&str] = &[
+    "me",
+    "profile",
+    "whoami",
+    "myself",
+    "user",
+    "account",
+    "current",
+    "currentuser",
+    "self",
+    "session",
+    "userinfo",
+];
+const WANTED: [Wanted; 2] = [("email", names::EMAIL), ("password", names::PASSWORD)];
+const WORDS: &[&str] = &[
+    "email",
+    "mail",
+    "username",
+    "password",
+    "passwd",
+    "pass",
+    "passphrase",
+    "pwd",
+];
+
+/// A login that answered: how it is asked, and what of the reply may be a token.
+struct Opened {
+    route: Route,
+    tokens: Vec<Token>,
+    status: u16,
+}
+
+/// What may be a token, and where it was.
+#[derive(Debug, Clone)]
+struct Token {
+    value: String,
+    /// Of a JSON reply; `None` for a cookie.
+    at: Option<String>,
+    cookie: Option<String>,
+}
+
+impl Search<'_, '_> {
+    /// Finds how accounts are made and opened; whether there is one now.
+    pub(crate) fn accounts(&mut self) -> bool {
+        let registers = self.ranked(&["POST", "PUT"], 0, |hint| {
+            account_score(hint, REGISTER, LOGIN)
+        });
+        let logins = self.ranked(&["POST", "PUT"], 0, |hint| {
+            account_score(hint, LOGIN, REGISTER)
+        });
+        for (hint, method) in registers.into_iter().take(6) {
+            for form in forms(&hint, &method, &WANTED, &[Body::Json, Body::Form]) {
+                let (email, password) = (self.talk.email(), self.talk.password());
+                let inputs = credentials(&email, &password);
+                let Some(reply) = self.ask(
+                    &form,
+                    &Asked {
+                        inputs: &inputs,
+                        ..Asked::default()
+                    },
+                ) else {
+                    break;
+                };
+                if absent(&reply) {
+                    break;
+                }
+                if !(200..400).contains(&reply.status) {
+                    self.refused(&hint, &reply);
+                    continue;
+                }
+                if let Some(account) = self.open(&logins, &form, &email, &password) {
+                    let mut form = form;
+                    self.token_of_registration(&mut form, &reply, &account);
+                    self.bind_success(Capability::Register, form, reply.status);
+                    self.user = Some(account);
+                    self.sign_in_the_admin();
+                    return true;
+                }
+                self.not(
+                    Capability::Register,
+                    format!(
+                        "{} answered {}, but no login opened the account",
+                        hint.shown(),
+                        reply.status
+                    ),
+                );
+            }
+        }
+        self.only_the_admin(&logins)
+    }
+
+    /// Binds what worked. A success that is told by a redirect works for a browser, and not for the exploits.
+    fn bind_success(&mut self, capability: Capability, route: Route, status: u16) {
+        if (300..400).contains(&status) {
+            let shown = format!("{} {}", route.method, route.path);
+            self.not(
+                capability,
+                format!("{shown} worked, but says so by a redirect ({status}), which the exploits do not take for success yet"),
+            );
+        } else {
+            self.bind(capability, route);
+        }
+    }
+
+    /// What an answer says that a registration lacks.
+    fn refused(&mut self, hint: &Hint, reply: &Reply) {
+        let mut words = reply.text();
+        if words.len() > 160 {
+            let end = (0..=160)
+                .rev()
+                .find(|end| words.is_char_boundary(*end))
+                .unwrap_or(0);
+            words.truncate(end);
+        }
+        let wants = missing_fields(hint);
+        let also = if wants.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "; it wants also {}, which a binding cannot say yet",
+                wants.join(", ")
+            )
+        };
+        self.not(
+            Capability::Register,
+            format!(
+                "{} answered {}: {}{also}",
+                hint.shown(),
+                reply.status,
+                words.replace(['\n', '\r'], " ")
+            ),
+        );
+    }
+
+    /// Apps without registration have accounts that somebody made: the one that is known opens them.
+    fn only_the_admin(&mut self, logins: &[(Hint, String)]) -> bool {
+        let Some((email, password)) = self.given.admin.clone() else {
+            if logins.is_empty() {
+                self.not(Capability::Login, "no route looks like a login");
+            }
+            return false;
+        };
+        let like = plain("POST", "");
+        let Some(account) = self.open(logins, &like, &email, &password) else {
+            return false;
+        };
+        self.not(
+            Capability::Register,
+            "no registration worked; only the given account opens",
+        );
+        self.admin = Some(account.clone());
+        self.user = Some(account);
+        true
+    }
+
+    /// Tries the logins, those that are asked like `like` first, until `me` shows the account.
+    fn open(
+        &mut self,
+        logins: &[(Hint, String)],
+        like: &Route,
+        email: &str,
+        password: &str,
+    ) -> Option<Account> {
+        let mut second: Option<(Opened, Signed)> = None;
+        for (hint, method) in logins.iter().take(6) {
+            let mut all = forms(hint, method, &WANTED, &[Body::Json, Body::Form]);
+            all.sort_by_key(|form| form.send != like.send);
+            for form in all {
+                let inputs = credentials(email, password);
+                let Some(reply) = self.ask(
+                    &form,
+                    &Asked {
+                        inputs: &inputs,
+                        ..Asked::default()
+                    },
+                ) else {
+                    break;
+                };
+                if absent(&reply) {
+                    break;
+                }
+                if !(200..400).contains(&reply.status) {
+                    continue;
+                }
+                let tokens = tokens(&reply);
+                if tokens.is_empty() {
+                    continue;
+                }
+                let opened = Opened {
+                    route: form,
+                    tokens,
+                    status: reply.status,
+                };
+                if let Some(signed) = self.me(&opened, email) {
+                    return Some(self.bind_login(opened.route, signed, email, opened.status));
+                }
+                // No `me` shows it. A token that only the right password gives is a login all the same.
+                let inputs = credentials(email, &self.talk.password());
+                let wrong = self.ask(
+                    &opened.route,
+                    &Asked {
+                        inputs: &inputs,
+                        ..Asked::default()
+                    },
+                );
+                let refused = wrong.is_some_and(|wrong| {
+                    let others = self::tokens(&wrong);
+                    !(200..400).contains(&wrong.status)
+                        || others.iter().all(|one| one.at != opened.tokens[0].at)
+                });
+                if refused && second.is_none() {
+                    let first = opened.tokens[0].clone();
+                    let carrier = self.carriers(&first).into_iter().next()?;
+                    let signed = Signed {
+                        carrier,
+                        token: first.value,
+                    };
+                    second = Some((opened, signed));
+                }
+            }
+        }
+        let (opened, signed) = second?;
+        self.not(Capability::Me, "no route shows the signed-in user's email");
+        let at = opened.tokens[0].at.clone();
+        let mut route = opened.route;
+        read_token(&mut route, at);
+        Some(self.bind_login(route, signed, email, opened.status))
+    }
+
+    fn bind_login(
+        &mut self,
+        mut route: Route,
+        signed: Signed,
+        email: &str,
+        status: u16,
+    ) -> Account {
+        read_token(&mut route, self.proven.take());
+        self.binding.token = signed.carrier.clone();
+        self.bind_success(Capability::Login, route, status);
+        Account {
+            email: email.to_owned(),
+            signed,
+        }
+    }
+
+    /// The ways to carry a token, the likeliest first.
+    fn carriers(&self, token: &Token) -> Vec<Carrier> {
+        if let Some(name) = &token.cookie {
+            return vec![Carrier::Cookie { name: name.clone() }];
+        }
+        let header = |name: &str, scheme: &str| Carrier::Header {
+            name: name.to_owned(),
+            scheme: scheme.to_owned(),
+        };
+        let mut all = vec![header("Authorization", "Bearer")];
+        for scheme in ["Token", "JWT", ""] {
+            all.push(header("Authorization", scheme));
+        }
+        for name in &self.hints.words {
+            let lower = name.to_ascii_lowercase();
+            let headers = lower.contains('-') && lower.len() < 40 && !lower.contains(' ');
+            if headers
+                && (lower.contains("token")
+                    || lower.contains("auth")
+                    || lower.contains("session")
+                    || lower.contains("api-key"))
+            {
+                all.push(header(name, ""));
+                all.push(header(name, "Bearer"));
+            }
+        }
+        all
+    }
+
+    /// Looks for a route that shows this email to who has the token, and not to others; binds it.
+    fn me(&mut self, opened: &Opened, email: &str) -> Option<Signed> {
+        let candidates = self.ranked(&["GET"], 0, |hint| {
+            let admin = hint.parts().iter().any(|part| part.contains("admin"));
+            fit(hint, ME, &["email", "me", "currentuser"]) - if admin { 6 } else { 0 }
+        });
+        for token in opened.tokens.iter().take(6) {
+            for carrier in self.carriers(token).into_iter().take(8) {
+                let signed = Signed {
+                    carrier,
+                    token: token.value.clone(),
+                };
+                for (hint, method) in candidates.iter().take(6) {
+                    let route = plain(method, &hint.path);
+                    let Some(reply) = self.honest(
+                        &route,
+                        &Asked {
+                            by: Some(&signed),
+                            ..Asked::default()
+                        },
+                    ) else {
+                        continue;
+                    };
+                    let Some(value) = json(&reply) else { continue };
+                    let Some(at) = values::at(&value, email) else {
+                        continue;
+                    };
+                    let bare = self.ask(&route, &Asked::default());
+                    let shows = bare
+                        .as_ref()
+                        .is_some_and(|bare| bare.contains(email.as_bytes()));
+                    // A list of everybody is not who is signed in.
+                    if shows || at.split('/').any(|part| part.parse::<usize>().is_ok()) {
+                        continue;
+                    }
+                    let mut route = route;
+                    read_me(&mut route, &value, &at);
+                    self.bind(Capability::Me, route);
+                    self.proven.clone_from(&token.at);
+                    return Some(signed);
+                }
+            }
+        }
+        None
+    }
+
+    /// A registration's own token, where it gives one that opens the account.
+    fn token_of_registration(&mut self, form: &mut Route, reply: &Reply, account: &Account) {
+        let Carrier::Header { .. } = account.signed.carrier else {
+            return;
+        };
+        let Some(me) = self.binding.route(Capability::Me).cloned() else {
+            return;
+        };
+        for token in tokens(reply).into_iter().filter(|token| token.at.is_some()) {
+            let signed = Signed {
+                carrier: account.signed.carrier.clone(),
+                token: token.value,
+            };
+            let shown = self.honest(
+                &me,
+                &Asked {
+                    by: Some(&signed),
+                    ..Asked::default()
+                },
+            );
+            if shown.is_some_and(|shown| shown.contains(account.email.as_bytes())) {
+                return read_token(form, token.at);
+            }
+        }
+    }
+
+    /// Signs in once more; a fresh account with its token.
+    pub(crate) fn fresh_account(&mut self) -> Option<Account> {
+        let register = self.binding.route(Capability::Register)?.clone();
+        let (email, password) = (self.talk.email(), self.talk.password());
+        let inputs = credentials(&email, &password);
+        let reply = self.ask(
+            &register,
+            &Asked {
+                inputs: &inputs,
+                ..Asked::default()
+            },
+        )?;
+        if !(200..400).contains(&reply.status) {
+            return None;
+        }
+        self.sign_in(&email, &password)
+    }
+
+    pub(crate) fn sign_in(&mut self, email: &str, password: &str) -> Option<Account> {
+        let login = self.binding.route(Capability::Login)?.clone();
+        let inputs = credentials(email, password);
+        let reply = self.ask(
+            &login,
+            &Asked {
+                inputs: &inputs,
+                ..Asked::default()
+            },
+        )?;
+        if !(200..400).contains(&reply.status) {
+            return None;
+        }
+        let carrier = self.binding.token.clone();
+        let token = match &carrier {
+            Carrier::Header { .. } => {
+                let value = json(&reply)?;
+                values::text(value.pointer(&login.pointer("token"))?)
+            }
+            Carrier::Cookie { name } => {
+                let all = tokens(&reply);
+                all.into_iter()
+                    .find(|one| one.cookie.as_ref() == Some(name))?
+                    .value
+            }
+        };
+        Some(Account {
+            email: email.to_owned(),
+            signed: Signed { carrier, token },
+        })
+    }
+
+    fn sign_in_the_admin(&mut self) {
+        let Some((email, password)) = self.given.admin.clone() else {
+            return;
+        };
+        self.admin = self.sign_in(&email, &password);
+        // `me` of both tells where the role stands.
+        let (Some(admin), Some(user), Some(me)) = (
+            self.admin.clone(),
+            self.user.clone(),
+            self.binding.route(Capability::Me).cloned(),
+        ) else {
+            return;
+        };
+        let mut shown = |account: &Account| {
+            self.honest(
+                &me,
+                &Asked {
+                    by: Some(&account.signed),
+                    ..Asked::default()
+                },
+            )
+            .as_ref()
+            .and_then(json)
+        };
+        if let (Some(one), Some(other)) = (shown(&admin), shown(&user))
+            && let Some(at) = role_at(&one, &other)
+        {
+            let mut me = me;
+            read_as(&mut me, "role", at);
+            self.bind(Capability::Me, me);
+        }
+    }
+}
+
+/// Where an admin's reply says "admin" and a user's says something else.
+pub(crate) fn role_at(admin: &Value, user: &Value) -> Option<String> {
+    let mut found: Vec<(usize, String)> = values::leaves(admin)
+        .into_iter()
+        .filter(|(_, value)| value.as_str() == Some("admin"))
+        .filter(|(at, _)| {
+            user.pointer(at)
+                .is_some_and(|value| value.is_string() && value.as_str() != Some("admin"))
+        })
+        .map(|(at, _)| (names::rank(values::key(&at), names::ROLE).unwrap_or(99), at))
+        .collect();
+    found.sort();
+    found.into_iter().next().map(|(_, at)| at)
+}
+
+/// Writes a pointer down where it differs from the canonical one.
+pub(crate) fn read_as(route: &mut Route, name: &str, at: String) {
+    if at == format!("/{name}") {
+        route.read.remove(name);
+    } else {
+        route.read.insert(name.to_owned(), at);
+    }
+}
+
+fn read_token(route: &mut Route, at: Option<String>) {
+    if let Some(at) = at {
+        read_as(route, "token", at);
+    }
+}
+
+fn read_me(route: &mut Route, value: &Value, at: &str) {
+    let folder = at.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let near = value.pointer(folder).unwrap_or(value);
+    if let Some((id, _)) = values::named(near, names::ID) {
+        read_as(route, "id", format!("{folder}{id}"));
+    }
+    if let Some((role, _)) = values::named(near, names::ROLE) {
+        read_as(route, "role", format!("{folder}{role}"));
+    }
+    read_as(route, "email", at.to_owned());
+}
+
+pub(crate) fn credentials(email: &str, password: &str) -> [(&'static str, Value); 2] {
+    [("email", json!(email)), ("password", json!(password))]
+}
+
+/// Points for a route that makes or opens accounts: it takes a password, and its path says which of the two it is.
+fn account_score(hint: &Hint, own: &[&str], other: &[&str]) -> i32 {
+    let last = hint.parts().pop().unwrap_or_default();
+    let mine = own.contains(&last.as_str());
+    let theirs = !mine && other.contains(&last.as_str());
+    let path = fit(hint, own, &[]);
+    let words = fit(hint, &[], WORDS);
+    let change = hint.parts().iter().any(|part| {
+        [
+            "password", "change", "forgot", "refresh", "verify", "confirm", "admin", "webhook",
+        ]
+        .iter()
+        .any(|word| part.contains(word))
+    });
+    if path == 0 && words < 2 {
+        return 0;
+    }
+    path + words * 2 + if mine { 6 } else { 0 }
+        - if theirs { 8 } else { 0 }
+        - if change { 8 } else { 0 }
+}
+
+/// Fields that a document requires beside an email and a password.
+fn missing_fields(hint: &Hint) -> Vec<String> {
+    hint.fields
+        .iter()
+        .filter(|field| field.required)
+        .map(|field| values::key(&field.at).to_owned())
+        .filter(|name| {
+            names::rank(name, names::EMAIL).is_none()
+                && names::rank(name, names::PASSWORD).is_none()
+        })
+        .collect()
+}
+
+/// What of a reply may be a token, the likeliest first.
+fn tokens(reply: &Reply) -> Vec<Token> {
+    let mut found = Vec::new();
+    if let Some(value) = json(reply) {
+        let mut ranked: Vec<(usize, Token)> = values::leaves(&value)
+            .into_iter()
+            .filter_map(|(at, value)| Some((at, value.as_str()?)))
+            .filter(|(_, text)| text.len() >= 16 && !text.contains([' ', '@', '\n']))
+            .map(|(at, text)| {
+                let rank = names::rank(values::key(&at), names::TOKEN);
+                let signed = text.starts_with("eyJ") && text.matches('.').count() == 2;
+                let rank = rank.unwrap_or(if signed { 20 } else { 60 });
+                let refresh = names::plain(&at).contains("refresh");
+                let token = Token {
+                    value: text.to_owned(),
+                    at: Some(at),
+                    cookie: None,
+                };
+                (rank + if refresh { 30 } else { 0 }, token)
+            })
+            .collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        found.extend(ranked.into_iter().map(|(_, token)| token));
+    }
+    for line in reply.header_values("set-cookie") {
+        if let Some((name, rest)) = line.split_once('=') {
+            let value = rest.split(';').next().unwrap_or_default().trim();
+            if !value.is_empty() && value != "\"\"" {
+                found.push(Token {
+                    value: value.to_owned(),
+                    at: None,
+                    cookie: Some(name.trim().to_owned()),
+                });
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,78 @@
+//! What was found as `unrequested.toml`: to be read, corrected, and read again.
+
+use std::fmt::Write as _;
+
+use model::{Body, Capability, Carrier, Route};
+
+use crate::Inferred;
+
+/// The binding as a file; what is not bound is said in comments.
+pub fn write(found: &Inferred) -> String {
+    let binding = &found.binding;
+    let mut out = String::from(
+        "# How this app offers its capabilities, as `unrequested check` found it by using it. Correct what is wrong; names\n\
+         # that are left out are the canonical ones (email, password, token, id, title, body, ...).\nversion = 1\n\n[token]\n",
+    );
+    // Writing to a String cannot fail.
+    let _ = match &binding.token {
+        Carrier::Header { name, scheme } => {
+            writeln!(
+                out,
+                "in = \"header\"\nname = {}\nscheme = {}",
+                quoted(name),
+                quoted(scheme)
+            )
+        }
+        Carrier::Cookie { name } => writeln!(out, "in = \"cookie\"\nname = {}", quoted(name)),
+    };
+    let signature = &binding.signature;
+    let _ = writeln!(
+        out,
+        "\n[signature]\nheader = {}\nprefix = {}\n\n[routes]",
+        quoted(&signature.header),
+        quoted(&signature.prefix)
+    );
+    for capability in Capability::ALL {
+        let name = capability.name();
+        let _ = if let Some(route) = binding.route(capability) {
+            writeln!(out, "{name} = {}", line(route))
+        } else {
+            let why = found.why_not(capability).map_or("", |one| one.why.as_str());
+            let why: String = why
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            writeln!(out, "# {name} is not bound: {why}")
+        };
+    }
+    out
+}
+
+fn line(route: &Route) -> String {
+    let body = match route.body {
+        Body::None => "none",
+        Body::Json => "json",
+        Body::Form => "form",
+        Body::Multipart => "multipart",
+    };
+    let mut out = format!(
+        "{{ method = {}, path = {}, body = \"{body}\"",
+        quoted(&route.method),
+        quoted(&route.path)
+    );
+    for (name, map) in [("send", &route.send), ("read", &route.read)] {
+        if map.is_empty() {
+            continue;
+        }
+        let pairs: Vec<String> = map
+            .iter()
+            .map(|(key, value)| format!("{key} = {}", quoted(value)))
+            .collect();
+        let _ = write!(out, ", {name} = {{ {} }}", pairs.join(", "));
+    }
+    out + " }"
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,213 @@
+//! The state of a search: what is bound so far, and why what is not is not.
+
+use std::collections::BTreeSet;
+
+use model::binding::Signature;
+use model::{Binding, Capability, Carrier, Route};
+use serde_json::Value;
+use wire::Reply;
+
+use crate::ask::{self, File, Signed, plain};
+use crate::hint::{Hint, Hints};
+use crate::names;
+use crate::talk::Talk;
+use crate::{Given, Reasons};
+
+/// An account that this search made, or was given.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) email: String,
+    pub(crate) signed: Signed,
+}
+
+pub(crate) struct Search<'s, 't> {
+    pub(crate) talk: &'s mut Talk<'t>,
+    pub(crate) hints: &'s Hints,
+    pub(crate) given: &'s Given,
+    pub(crate) binding: Binding,
+    /// Who does what any user does.
+    pub(crate) user: Option<Account>,
+    pub(crate) admin: Option<Account>,
+    /// Where in the login's reply the token stood that opened `me`.
+    pub(crate) proven: Option<String>,
+    why: Reasons,
+    seen: BTreeSet<Capability>,
+}
+
+/// One request, in the app's own terms.
+#[derive(Default)]
+pub(crate) struct Asked<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) inputs: &'a [(&'a str, Value)],
+    pub(crate) file: Option<&'a File>,
+    pub(crate) by: Option<&'a Signed>,
+}
+
+impl<'s, 't> Search<'s, 't> {
+    pub(crate) fn new(talk: &'s mut Talk<'t>, hints: &'s Hints, given: &'s Given) -> Self {
+        Self {
+            talk,
+            hints,
+            given,
+            binding: Binding {
+                version: 1,
+                token: Carrier::Header {
+                    name: "Authorization".into(),
+                    scheme: "Bearer".into(),
+                },
+                signature: Signature {
+                    header: "X-Signature".into(),
+                    prefix: "sha256=".into(),
+                },
+                routes: std::collections::BTreeMap::new(),
+            },
+            user: None,
+            admin: None,
+            proven: None,
+            why: Reasons::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn end(self) -> (Binding, Reasons, BTreeSet<Capability>) {
+        (self.binding, self.why, self.seen)
+    }
+
+    pub(crate) fn ask(&mut self, route: &Route, asked: &Asked<'_>) -> Option<Reply> {
+        let request = ask::request(route, asked.id, asked.inputs, asked.file, asked.by);
+        self.talk.ask(&request)
+    }
+
+    /// Like [`Search::ask`], where only a success is of use.
+    pub(crate) fn honest(&mut self, route: &Route, asked: &Asked<'_>) -> Option<Reply> {
+        self.ask(route, asked)
+            .filter(|reply| (200..300).contains(&reply.status))
+    }
+
+    pub(crate) fn bind(&mut self, capability: Capability, route: Route) {
+        self.why.remove(&capability);
+        self.binding.routes.insert(capability, route);
+    }
+
+    /// Why a capability is not bound: the first reason stands. Something was there.
+    pub(crate) fn not(&mut self, capability: Capability, why: impl Into<String>) {
+        self.seen.insert(capability);
+        self.why.entry(capability).or_insert_with(|| why.into());
+    }
+
+    /// What was tried only by its words was not there after all.
+    pub(crate) fn never_mind(&mut self, capability: Capability) {
+        self.seen.remove(&capability);
+        self.why.remove(&capability);
+    }
+
+    /// Whether another capability is bound to this route already.
+    pub(crate) fn is_taken(&self, hint: &Hint, method: &str) -> bool {
+        self.binding
+            .routes
+            .values()
+            .any(|route| route.path == hint.path && route.method == method)
+    }
+
+    /// Hints with so many parameters, by a score; those with none are left out.
+    pub(crate) fn ranked(
+        &self,
+        methods: &[&str],
+        parameters: usize,
+        score: impl Fn(&Hint) -> i32,
+    ) -> Vec<(Hint, String)> {
+        let mut all: Vec<(i32, usize, Hint, String)> = Vec::new();
+        for hint in &self.hints.routes {
+            if hint.parameters() != parameters || hint.is_dangerous() || !hint.is(methods) {
+                continue;
+            }
+            let points = score(hint);
+            if points <= 0 {
+                continue;
+            }
+            for method in methods {
+                if (hint.method == *method || hint.method == "ANY") && !self.is_taken(hint, method)
+                {
+                    all.push((-points, hint.path.len(), hint.clone(), (*method).to_owned()));
+                }
+            }
+        }
+        all.sort_by(|a, b| (a.0, a.1, &a.2.path).cmp(&(b.0, b.1, &b.2.path)));
+        all.into_iter()
+            .map(|(_, _, hint, method)| (hint, method))
+            .collect()
+    }
+
+    pub(crate) fn health(&mut self) {
+        let score = |hint: &Hint| {
+            let parts = hint.parts();
+            let last = parts.last().map_or("", String::as_str);
+            match last {
+                "health" | "healthz" | "healthcheck" | "health-check" => 9,
+                "ping" | "status" | "ready" | "readyz" | "live" | "livez" | "up" => 5,
+                "" => 2,
+                "docs" | "version" | "info" => 1,
+                _ => 0,
+            }
+        };
+        let mut paths: Vec<String> = self
+            .ranked(&["GET"], 0, score)
+            .into_iter()
+            .map(|(hint, _)| hint.path)
+            .take(5)
+            .collect();
+        if !paths.iter().any(|path| path == "/") {
+            paths.push("/".to_owned());
+        }
+        for path in paths {
+            let route = plain("GET", &path);
+            if self.honest(&route, &Asked::default()).is_some() {
+                return self.bind(Capability::Health, route);
+            }
+        }
+    }
+}
+
+/// How well a hint's path and words fit.
+pub(crate) fn fit(hint: &Hint, parts: &[&str], words: &[&str]) -> i32 {
+    let own = hint.parts();
+    let mut points = 0;
+    for (index, part) in own.iter().enumerate() {
+        let near = own.len() - index;
+        let holds =
+            |name: &&str| part == *name || part.trim_end_matches('s') == name.trim_end_matches('s');
+        if parts.iter().any(holds) {
+            // The last part says most.
+            points += if near == 1 { 6 } else { 4 };
+        } else if parts
+            .iter()
+            .any(|name| name.len() > 3 && part.contains(*name))
+        {
+            points += if near == 1 { 3 } else { 2 };
+        }
+    }
+    let known = hint.words.iter().map(|word| names::plain(word));
+    let named = hint
+        .fields
+        .iter()
+        .map(|field| names::plain(crate::json::key(&field.at)));
+    let mut all: Vec<String> = known.chain(named).collect();
+    all.sort();
+    all.dedup();
+    let named = all
+        .iter()
+        .filter(|word| words.contains(&word.as_str()))
+        .count()
+        .min(3);
+    points + i32::try_from(named).unwrap_or(0)
+}
+
+/// A reply's JSON.
+pub(crate) fn json(reply: &Reply) -> Option<Value> {
+    serde_json::from_slice(&reply.body).ok()
+}
+
+/// The route is not there at all.
+pub(crate) fn absent(reply: &Reply) -> bool {
+    matches!(reply.status, 404 | 405 | 501)
+}

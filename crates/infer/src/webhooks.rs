@@ -1,0 +1,238 @@
+//! Webhooks: a signed event goes in and the admin sees it.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use model::binding::Signature;
+use model::{Body, Capability, Route};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::accounts::read_as;
+use crate::admin::is_admin;
+use crate::ask::{self, Wanted, forms, plain};
+use crate::find::{Asked, Search, absent, fit, json as read};
+use crate::hint::Hint;
+use crate::{json as values, names};
+
+const PATHS: &[&str] = &[
+    "webhooks", "webhook", "hooks", "hook", "callback", "payments", "stripe", "pay", "notify",
+    "ipn",
+];
+const EVENTS: &[&str] = &[
+    "events",
+    "webhook-events",
+    "webhookevents",
+    "webhooks",
+    "payments",
+    "deliveries",
+    "hooks",
+];
+const WORDS: &[&str] = &[
+    "signature",
+    "hmac",
+    "xsignature",
+    "webhook",
+    "event",
+    "payload",
+];
+const WANTED: [Wanted; 3] = [
+    ("id", names::EVENT_ID),
+    ("type", names::EVENT_TYPE),
+    ("data", names::EVENT_DATA),
+];
+/// Headers that providers use, for apps whose own is not written out.
+const HEADERS: &[&str] = &["X-Signature", "X-Webhook-Signature", "X-Hub-Signature-256"];
+
+impl Search<'_, '_> {
+    pub(crate) fn webhooks(&mut self) {
+        let takers = self.ranked(&["POST", "PUT"], 0, |hint| {
+            let path = fit(hint, PATHS, &[]);
+            if path == 0 {
+                0
+            } else {
+                path + fit(hint, &[], WORDS)
+            }
+        });
+        if takers.is_empty() {
+            return;
+        }
+        let Some(secret) = self.given.webhook_secret.clone() else {
+            return self.not(
+                Capability::Webhook,
+                "the webhook secret is not known; name it to test this",
+            );
+        };
+        let Some(admin) = self.admin.clone() else {
+            return self.not(
+                Capability::Webhook,
+                "no admin is known who could see that an event was stored",
+            );
+        };
+        if !self.given.may_delete {
+            return self.not(
+                Capability::Webhook,
+                "no event is sent to a machine that is not this one",
+            );
+        }
+        let lists = self.ranked(&["GET"], 0, |hint| {
+            let events = fit(hint, EVENTS, &[]);
+            if events == 0 {
+                0
+            } else {
+                events + if is_admin(hint) { 3 } else { 0 }
+            }
+        });
+        let signatures = self.signatures();
+        for (hint, method) in takers.into_iter().take(3) {
+            for form in forms(&hint, &method, &WANTED, &[Body::Json]) {
+                for signature in &signatures {
+                    let id = format!("evt_{}", self.talk.letters(14));
+                    let Some(status) = self.deliver(&form, signature, &secret, &id) else {
+                        return;
+                    };
+                    if status == 404 || status == 405 {
+                        break;
+                    }
+                    if !(200..300).contains(&status) {
+                        self.not(
+                            Capability::Webhook,
+                            format!("{} answered {status} to a signed event", hint.shown()),
+                        );
+                        continue;
+                    }
+                    if self.arrived(&lists, &id, &admin.signed) {
+                        self.binding.signature = signature.clone();
+                        return self.bind(Capability::Webhook, form);
+                    }
+                    self.not(
+                        Capability::Webhook,
+                        format!(
+                            "{} answered {status}, but no list shows the admin the event",
+                            hint.shown()
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Sends one event; the answer's status.
+    fn deliver(
+        &mut self,
+        form: &Route,
+        signature: &Signature,
+        secret: &str,
+        id: &str,
+    ) -> Option<u16> {
+        let inputs = [
+            ("id", json!(id)),
+            ("type", json!("payment.succeeded")),
+            ("data", json!({"amount": 1200})),
+        ];
+        let mut request = ask::request(form, None, &inputs, None, None);
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+        let digest = mac.chain_update(&request.body).finalize().into_bytes();
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        request = request.header(&signature.header, format!("{}{hex}", signature.prefix));
+        Some(self.talk.ask(&request)?.status)
+    }
+
+    /// Binds the list that shows the admin this event.
+    fn arrived(&mut self, lists: &[(Hint, String)], id: &str, admin: &ask::Signed) -> bool {
+        for (hint, method) in lists.iter().take(4) {
+            let mut route = plain(method, &hint.path);
+            let Some(reply) = self.ask(
+                &route,
+                &Asked {
+                    by: Some(admin),
+                    ..Asked::default()
+                },
+            ) else {
+                return false;
+            };
+            if absent(&reply) {
+                continue;
+            }
+            let Some(value) = read(&reply) else { continue };
+            let Some(found) = values::listed(&value, id) else {
+                continue;
+            };
+            read_as(&mut route, "list", found.list.clone());
+            read_as(&mut route, "id", found.at.clone());
+            if let Some(kind) = values::at(found.member, "payment.succeeded") {
+                read_as(&mut route, "type", kind);
+            }
+            if let Some(data) = data_at(found.member) {
+                read_as(&mut route, "data", data);
+            }
+            self.bind(Capability::Events, route);
+            return true;
+        }
+        false
+    }
+
+    /// Headers and prefixes that the app may want, those that its source names first.
+    fn signatures(&self) -> Vec<Signature> {
+        let looks = |word: &&String| {
+            let lower = word.to_ascii_lowercase();
+            let header = lower
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && lower.contains('-');
+            header
+                && lower.len() < 40
+                && ["signature", "digest", "hmac", "sign"]
+                    .iter()
+                    .any(|part| lower.contains(part))
+        };
+        let mut headers: Vec<String> = self.hints.words.iter().filter(looks).cloned().collect();
+        headers.sort_by_key(|name| !name.to_ascii_lowercase().contains("signature"));
+        headers.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+        headers.truncate(4);
+        if headers.is_empty() {
+            headers.extend(HEADERS.iter().map(|name| (*name).to_owned()));
+        }
+        let mut prefixes: Vec<String> = self
+            .hints
+            .words
+            .iter()
+            .filter(|word| word.len() < 12 && word.len() > 1 && word.ends_with('='))
+            .filter(|word| {
+                word[..word.len() - 1]
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric())
+            })
+            .cloned()
+            .collect();
+        prefixes.sort_by_key(|prefix| prefix != "sha256=");
+        prefixes.truncate(3);
+        for usual in ["", "sha256=", "v1="] {
+            if !prefixes.iter().any(|one| one == usual) {
+                prefixes.push(usual.to_owned());
+            }
+        }
+        let mut all = Vec::new();
+        for header in &headers {
+            for prefix in &prefixes {
+                all.push(Signature {
+                    header: header.clone(),
+                    prefix: prefix.clone(),
+                });
+            }
+        }
+        all
+    }
+}
+
+/// Where the event's data stands: as it was sent, or as the text of it.
+fn data_at(member: &Value) -> Option<String> {
+    let at = values::leaves(member).into_iter().find_map(|(at, value)| {
+        if value.as_i64() == Some(1200) {
+            return at.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        }
+        value
+            .as_str()
+            .filter(|text| text.contains("1200") && text.starts_with('{'))
+            .map(|_| at)
+    });
+    at.filter(|at| !at.is_empty())
+}

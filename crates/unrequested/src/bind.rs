@@ -1,0 +1,379 @@
+//! How the app under check offers its capabilities: what a file says, else the contract where the source has all of it,
+//! else what is found by using a copy of it.
+
+use std::path::{Path, PathBuf};
+
+use app::Plan;
+use exploit::{Ran, Seed, Target};
+use infer::{Given, Hint, Hints, Inferred, Talk, Unbound};
+use model::{Binding, Capability, Cause, Fault, Step};
+
+use crate::cli::Check;
+use crate::exit::Fatal;
+use crate::progress::Progress;
+use crate::target::Stand;
+
+/// A binding, and where it is from.
+pub(crate) struct Offer {
+    pub(crate) binding: Binding,
+    /// What looks like it was there and is not bound: exploits that need it cannot say anything.
+    pub(crate) unbound: Vec<Unbound>,
+    /// For the screen.
+    pub(crate) lines: Vec<String>,
+    pub(crate) inferred: Option<Inferred>,
+}
+
+impl Offer {
+    fn known(binding: Binding, line: &str) -> Self {
+        Self {
+            binding,
+            unbound: Vec::new(),
+            lines: if line.is_empty() {
+                Vec::new()
+            } else {
+                vec![line.to_owned()]
+            },
+            inferred: None,
+        }
+    }
+
+    fn found(inferred: Inferred) -> Self {
+        Self {
+            binding: inferred.binding.clone(),
+            unbound: inferred
+                .unbound
+                .iter()
+                .filter(|one| one.seen)
+                .cloned()
+                .collect(),
+            lines: lines(&inferred),
+            inferred: Some(inferred),
+        }
+    }
+}
+
+/// The binding of a folder's app. A copy is booted for the search, and ended before anything is attacked.
+pub(crate) fn of_folder(
+    tree: &Path,
+    plan: &Plan,
+    check: &Check,
+    seed: &Seed,
+    progress: &Progress,
+) -> Result<Offer, Fatal> {
+    if let Some(offer) = written(Some(tree), check)? {
+        return Ok(offer);
+    }
+    let mut hints = hints_of(tree);
+    if !check.infer && offers_all(&hints, &exploit::contract()) {
+        return Ok(Offer::known(exploit::contract(), ""));
+    }
+    progress.live("  finding out what the app offers");
+    let mut plan = plan.clone();
+    plan.health = ready_path(&hints);
+    let stand = Stand::new(plan, exploit::contract());
+    let Ok((target, _, _)) = stand.target(&[]) else {
+        // It will not boot for the attack either, and then that is what is told.
+        return Ok(Offer::known(exploit::contract(), ""));
+    };
+    hints.merge(served(&target));
+    if hints.routes.is_empty() {
+        let line = " No route was found in the source or in an OpenAPI document; the contract's are tried.";
+        return Ok(Offer::known(exploit::contract(), line));
+    }
+    Ok(Offer::found(on(&target, &hints, seed, true)))
+}
+
+/// The binding of an app that runs already; its source, where it is known, gives hints.
+pub(crate) fn of_running(
+    target: &Target,
+    check: &Check,
+    seed: &Seed,
+    progress: &Progress,
+) -> Result<Offer, Fatal> {
+    let source = check.source.as_deref();
+    if let Some(offer) = written(source, check)? {
+        return Ok(offer);
+    }
+    let mut hints = source.map(hints_of).unwrap_or_default();
+    if !check.infer && offers_all(&hints, &exploit::contract()) {
+        return Ok(Offer::known(exploit::contract(), ""));
+    }
+    hints.merge(served(target));
+    if hints.routes.is_empty() {
+        let line = " No source and no OpenAPI document: the contract's routes are tried. Name its folder: --source .";
+        return Ok(Offer::known(exploit::contract(), line));
+    }
+    progress.live("  finding out what the app offers");
+    Ok(Offer::found(on(
+        target,
+        &hints,
+        seed,
+        target.at.address.ip().is_loopback(),
+    )))
+}
+
+/// `--config`, or `unrequested.toml` in the tree.
+fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
+    let (path, text) = if let Some(path) = &check.config {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Fatal::usage(format!("cannot read {}: {error}", path.display())))?;
+        (path.clone(), text)
+    } else {
+        let name = "unrequested.toml";
+        match tree.and_then(|tree| Some((tree.join(name), app::read_text(tree, name)?))) {
+            Some(found) if !check.infer => found,
+            Some(_) | None => return Ok(None),
+        }
+    };
+    let binding = exploit::parse_binding(&text)
+        .map_err(|error| Fatal::usage(format!("{}: {error}", path.display())))?;
+    Ok(Some(Offer::known(
+        binding,
+        &format!(" Bound as {} says.", path.display()),
+    )))
+}
+
+/// What source and documents in a tree say.
+fn hints_of(tree: &Path) -> Hints {
+    let mut hints = Hints::default();
+    for name in [
+        "openapi.json",
+        "swagger.json",
+        "docs/openapi.json",
+        "api/openapi.json",
+        "public/openapi.json",
+    ] {
+        if let Some(found) = app::read_text(tree, name)
+            .as_deref()
+            .and_then(infer::read_openapi)
+        {
+            hints.merge(found);
+        }
+    }
+    let source = decision::hints(tree);
+    let mut read = Hints {
+        routes: Vec::new(),
+        words: source.words,
+    };
+    for route in source.routes {
+        let mut hint = Hint::new(&route.method, &route.path);
+        hint.words = route.words;
+        // Whether `/notes/` is also `/notes` differs; both are only tried.
+        if let Some(short) = hint
+            .path
+            .strip_suffix('/')
+            .filter(|short| !short.is_empty())
+        {
+            let mut other = Hint::new(&route.method, short);
+            other.words.clone_from(&hint.words);
+            read.routes.push(other);
+        }
+        read.routes.push(hint);
+    }
+    hints.merge(read);
+    hints
+}
+
+/// What the app's own document says, where it serves one.
+fn served(target: &Target) -> Hints {
+    let dial = |from| target.dial.socket(from);
+    let mut talk = talk(target, &dial, "documents");
+    let mut hints = Hints::default();
+    for place in infer::OPENAPI_PLACES {
+        if let Some(found) = talk.page(place).as_deref().and_then(infer::read_openapi) {
+            hints.merge(found);
+            break;
+        }
+    }
+    hints
+}
+
+fn talk<'a>(
+    target: &Target,
+    dial: &'a dyn Fn(std::net::IpAddr) -> std::io::Result<std::os::fd::OwnedFd>,
+    seed: &str,
+) -> Talk<'a> {
+    let talk = Talk::new(dial, target.at.address, &target.at.host, seed).proxied(target.proxied);
+    if target.dial.many_addresses() {
+        talk
+    } else {
+        talk.one_address()
+    }
+}
+
+fn on(target: &Target, hints: &Hints, seed: &Seed, may_delete: bool) -> Inferred {
+    let dial = |from| target.dial.socket(from);
+    let mut talk = talk(target, &dial, &seed.letters("infer", 24));
+    let given = Given {
+        admin: target.given.admin.clone(),
+        webhook_secret: target.given.webhook_secret.clone(),
+        may_delete,
+    };
+    infer::infer(&mut talk, hints, &given)
+}
+
+/// Whether the source names every route of a binding.
+fn offers_all(hints: &Hints, binding: &Binding) -> bool {
+    binding.routes.values().all(|route| {
+        hints.routes.iter().any(|hint| {
+            hint.path.trim_end_matches('/') == route.path
+                && (hint.method == route.method || hint.method == "ANY")
+        })
+    })
+}
+
+/// The path that says that the app is ready; empty where any answer must do.
+fn ready_path(hints: &Hints) -> String {
+    let known = ["/health", "/healthz", "/healthcheck", "/ping"];
+    let found = hints.routes.iter().find(|hint| {
+        matches!(hint.method.as_str(), "GET" | "ANY")
+            && known.iter().any(|end| hint.path.ends_with(end))
+    });
+    found.map(|hint| hint.path.clone()).unwrap_or_default()
+}
+
+/// The path that says that a copy is ready, by what was found.
+pub(crate) fn health(binding: &Binding) -> String {
+    binding
+        .route(Capability::Health)
+        .map(|route| route.path.clone())
+        .unwrap_or_default()
+}
+
+fn lines(found: &Inferred) -> Vec<String> {
+    let names: Vec<&str> = found.bound().into_iter().map(Capability::name).collect();
+    let mut lines = Vec::new();
+    if names.is_empty() {
+        lines.push(format!(
+            " Nothing could be bound ({} requests).",
+            found.requests
+        ));
+    } else {
+        lines.push(format!(
+            " Proven by doing: {} ({} requests).",
+            names.join(", "),
+            found.requests
+        ));
+    }
+    for one in found.unbound.iter().filter(|one| one.seen) {
+        lines.push(format!(
+            " Not bound: {}: {}",
+            one.capability.name(),
+            report::clean(&one.why)
+        ));
+    }
+    let absent: Vec<&str> = found
+        .unbound
+        .iter()
+        .filter(|one| !one.seen)
+        .map(|one| one.capability.name())
+        .collect();
+    if !absent.is_empty() {
+        lines.push(format!(" No route looks like: {}.", absent.join(", ")));
+    }
+    if let Some(last) = &found.died_at {
+        lines.push(format!(
+            " The app stopped answering after {}.",
+            report::clean(last)
+        ));
+    }
+    if !found.unbound.is_empty() {
+        lines.push(" Wrong or missing? --write-config, correct the file, check again.".to_owned());
+    }
+    lines
+}
+
+/// Writes what was found; an existing file is the user's own and stays.
+pub(crate) fn write(offer: &Offer, path: &Path) -> Result<String, Fatal> {
+    let Some(found) = &offer.inferred else {
+        return Err(Fatal::usage(
+            "--write-config writes what was found out, and this app's binding was given; --infer finds it out anyway",
+        ));
+    };
+    let text = infer::write_config(found);
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path);
+    written
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|error| Fatal::usage(format!("cannot write {}: {error}", path.display())))?;
+    Ok(format!(" Written: {}", path.display()))
+}
+
+/// Where a run's binding is kept, for `replay`.
+fn kept(dir: &Path, run: &str) -> PathBuf {
+    dir.join("bindings").join(format!("{run}.toml"))
+}
+
+/// Keeps a run's binding.
+pub(crate) fn keep(dir: &Path, run: &str, binding: &Binding) -> Result<(), Fatal> {
+    let path = kept(dir, run);
+    std::fs::create_dir_all(dir.join("bindings"))?;
+    let text = toml::to_string(binding).map_err(|error| Fatal::failed(error.to_string()))?;
+    Ok(std::fs::write(path, text)?)
+}
+
+/// A run's binding; the contract for runs that kept none.
+pub(crate) fn of_run(dir: &Path, run: &str) -> Binding {
+    std::fs::read_to_string(kept(dir, run))
+        .ok()
+        .and_then(|text| exploit::parse_binding(&text).ok())
+        .unwrap_or_else(exploit::contract)
+}
+
+/// The facts of an exploit that met a capability which is there but not bound: nothing was decided about the app.
+pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound]) -> Option<Ran> {
+    let missing = ran.facts.missing?;
+    let one = unbound.iter().find(|one| one.capability == missing)?;
+    let mut facts = ran.facts.clone();
+    facts.missing = None;
+    facts.stop = Some(Cause {
+        fault: Fault::Harness,
+        step: Step::Setup,
+        why: format!("{} is not bound: {}", missing.name(), one.why),
+    });
+    Some(Ran {
+        id: ran.id,
+        facts,
+        exchanges: ran.exchanges.clone(),
+        took: ran.took,
+        attempt: ran.attempt,
+        repeat: ran.repeat,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::{Facts, Word, judge};
+
+    use super::*;
+
+    #[test]
+    fn what_is_there_but_not_bound_is_not_said_to_be_absent() {
+        let facts = Facts {
+            missing: Some(Capability::Upload),
+            ..Facts::default()
+        };
+        let ran = Ran {
+            id: "upload-oversize",
+            facts,
+            exchanges: Vec::new(),
+            took: Duration::ZERO,
+            attempt: 1,
+            repeat: false,
+        };
+        assert_eq!(judge(&ran.facts).word(), Word::NotApplicable);
+        let seen = |capability| Unbound {
+            capability,
+            why: "it answered 500".into(),
+            seen: true,
+        };
+        let told = not_absent(&ran, &[seen(Capability::Me), seen(Capability::Upload)]).unwrap();
+        assert_eq!(judge(&told.facts).word(), Word::Inconclusive);
+        assert!(judge(&told.facts).why().contains("it answered 500"));
+        assert!(not_absent(&ran, &[seen(Capability::Me)]).is_none());
+    }
+}
