@@ -387,7 +387,7 @@ fn the_agents_world_holds_no_key() {
         let script = Script {
             commands: vec![(
                 1,
-                "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'; ls -a / /home /root; cat /root/.*"
+                "git log --format=%s; git status --short; env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'; ls -a / /home /root; cat /root/.*; true"
                     .into(),
             )],
             ..Script::default()
@@ -397,6 +397,14 @@ fn the_agents_world_holds_no_key() {
         let call = tried.ran.transcript.calls().next().unwrap();
         let shown = &call.result.as_ref().unwrap().text;
         assert!(shown.contains("HOME="), "{agent}: {shown}");
+        // A repository of its own with one commit, and nothing changed.
+        assert!(
+            shown
+                .lines()
+                .take_while(|line| !line.contains('='))
+                .eq(["start"]),
+            "{agent}: {shown}"
+        );
         for (name, value) in std::env::vars() {
             let is_secret = ["KEY", "TOKEN", "SECRET"]
                 .iter()
