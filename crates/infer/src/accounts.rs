@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wire::Reply;
 
 use crate::ask::{Signed, Wanted, forms, plain};
-use crate::find::{Account, Asked, Search, absent, fit, json};
+use crate::find::{Account, Asked, Search, absent, done, fit, json};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
@@ -98,7 +98,7 @@ impl Search<'_, '_> {
                 if absent(&reply) {
                     break;
                 }
-                if !(200..400).contains(&reply.status) {
+                if !done(&reply) {
                     self.refused(&hint, &reply);
                     continue;
                 }
@@ -213,7 +213,7 @@ impl Search<'_, '_> {
                 if absent(&reply) {
                     break;
                 }
-                if !(200..400).contains(&reply.status) {
+                if !done(&reply) {
                     continue;
                 }
                 let tokens = tokens(&reply);
@@ -239,8 +239,7 @@ impl Search<'_, '_> {
                 );
                 let refused = wrong.is_some_and(|wrong| {
                     let others = self::tokens(&wrong);
-                    !(200..400).contains(&wrong.status)
-                        || others.iter().all(|one| one.at != opened.tokens[0].at)
+                    !done(&wrong) || others.iter().all(|one| one.at != opened.tokens[0].at)
                 });
                 if refused && second.is_none() {
                     let first = opened.tokens[0].clone();
@@ -390,7 +389,7 @@ impl Search<'_, '_> {
                 ..Asked::default()
             },
         )?;
-        if !(200..400).contains(&reply.status) {
+        if !done(&reply) {
             return None;
         }
         self.sign_in(&email, &password)
@@ -406,7 +405,7 @@ impl Search<'_, '_> {
                 ..Asked::default()
             },
         )?;
-        if !(200..400).contains(&reply.status) {
+        if !done(&reply) {
             return None;
         }
         let carrier = self.binding.token.clone();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::accounts::{read_as, role_at};
 use crate::ask::{Signed, Wanted, forms, plain};
 use crate::files::{names_removal, shared_path};
-use crate::find::{Account, Asked, Search, fit, json as read};
+use crate::find::{Account, Asked, Search, done, fit, json as read};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
@@ -173,7 +173,7 @@ impl Search<'_, '_> {
                 if matches!(reply.status, 405 | 501) {
                     break;
                 }
-                if !(200..400).contains(&reply.status) {
+                if !done(&reply) {
                     self.not(
                         Capability::ChangeRole,
                         format!("{} answered {}", hint.shown(), reply.status),
@@ -217,7 +217,7 @@ impl Search<'_, '_> {
             let Some(reply) = self.ask(&route, &asked) else {
                 return;
             };
-            if !(200..400).contains(&reply.status) {
+            if !done(&reply) {
                 self.not(
                     Capability::DeleteUser,
                     format!("{} answered {}", hint.shown(), reply.status),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::accounts::read_as;
 use crate::ask::{File, Signed, plain};
-use crate::find::{Asked, Search, absent, fit, json};
+use crate::find::{Asked, Search, absent, done, fit, json};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
@@ -266,7 +266,7 @@ impl Search<'_, '_> {
             ) else {
                 return;
             };
-            if !(200..400).contains(&reply.status) {
+            if !done(&reply) {
                 self.not(
                     Capability::DeleteFile,
                     format!("{} answered {}", hint.shown(), reply.status),

@@ -207,7 +207,12 @@ pub(crate) fn json(reply: &Reply) -> Option<Value> {
     serde_json::from_slice(&reply.body).ok()
 }
 
-/// The route is not there at all.
+/// The route is not there at all: nothing, or a sign to another path.
 pub(crate) fn absent(reply: &Reply) -> bool {
-    matches!(reply.status, 404 | 405 | 501)
+    matches!(reply.status, 404 | 405 | 501 | 301 | 307 | 308)
+}
+
+/// Success, also when a browser is sent on from there.
+pub(crate) fn done(reply: &Reply) -> bool {
+    matches!(reply.status, 200..=299 | 302 | 303)
 }
