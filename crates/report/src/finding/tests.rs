@@ -125,6 +125,7 @@ pub(crate) fn session() -> Session {
             lines: 9,
             unread: vec![],
             burden: Burden::default(),
+            steps: vec![],
         }),
     }
 }
@@ -139,6 +140,7 @@ pub(crate) fn run() -> Run {
         instrument: vec![],
         sessions: vec![session()],
         scores: vec![],
+        regrade: None,
     }
 }
 
