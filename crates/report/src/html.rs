@@ -359,6 +359,9 @@ fn proved(out: &mut String, proof: &Proof, finding: &Finding, called: &str) {
         );
     }
     out.push_str("</ol>");
+    if proof.requests.iter().all(|request| !request.shows) {
+        out.push_str("<p class=\"faint\">No single reply shows it: replay makes all requests and judges them together.</p>");
+    }
     if proof.left_out > 0 {
         let _ = write!(
             out,

@@ -238,6 +238,11 @@ pub(crate) fn script(proof: &crate::finding::Proof) -> String {
             crate::text::clip(&request.answer, 200)
         );
     }
+    if proof.requests.iter().all(|request| !request.shows) {
+        out.push_str(
+            "# no single reply shows it: replay makes all requests and judges them together\n",
+        );
+    }
     if proof.left_out > 0 {
         let _ = writeln!(
             out,

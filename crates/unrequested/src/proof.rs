@@ -42,7 +42,22 @@ pub(crate) fn proof(exploit: &str, facts: &Facts, exchanges: &[Exchange]) -> Pro
     shows.sort_unstable();
     shows.dedup();
     let all = requests(exchanges, &shows);
-    let wanted = chosen(exchanges, &shows, elsewhere);
+    let mut compared = shows.clone();
+    for look in held
+        .iter()
+        .filter(|look| matches!(look.sees, Sees::Told(_)))
+    {
+        // A reading of several replies at once: what it was compared with was sent just before or after.
+        let at = look.exchange.map_or(usize::MAX, |number| number as usize);
+        let beside = [at.checked_sub(1), at.checked_add(1)];
+        compared.extend(
+            beside
+                .into_iter()
+                .flatten()
+                .filter(|at| *at < exchanges.len()),
+        );
+    }
+    let wanted = chosen(exchanges, &shows, &compared, elsewhere);
     let kept: Vec<Request> = all
         .into_iter()
         .enumerate()
@@ -58,7 +73,12 @@ pub(crate) fn proof(exploit: &str, facts: &Facts, exchanges: &[Exchange]) -> Pro
 }
 
 /// The numbers of the requests that are shown: never so many that those with the effect are lost among them.
-fn chosen(exchanges: &[Exchange], shows: &[usize], elsewhere: bool) -> Vec<usize> {
+fn chosen(
+    exchanges: &[Exchange],
+    shows: &[usize],
+    compared: &[usize],
+    elsewhere: bool,
+) -> Vec<usize> {
     let wanted = if elsewhere || shows.is_empty() {
         without_repetitions(exchanges, shows)
     } else {
@@ -66,10 +86,14 @@ fn chosen(exchanges: &[Exchange], shows: &[usize], elsewhere: bool) -> Vec<usize
     };
     let first = &shows[..shows.len().min(1)];
     let fits = |wanted: &Vec<usize>| wanted.len() <= MOST || shows.is_empty();
-    [wanted, needed(exchanges, shows)]
-        .into_iter()
-        .find(fits)
-        .unwrap_or_else(|| needed(exchanges, first))
+    [
+        wanted,
+        needed(exchanges, compared),
+        needed(exchanges, shows),
+    ]
+    .into_iter()
+    .find(fits)
+    .unwrap_or_else(|| needed(exchanges, first))
 }
 
 /// Up to the last that shows the effect; of many requests for the same thing in a row the first two and the last.
@@ -540,6 +564,12 @@ mod tests {
         assert!(whole.requests.len() <= MOST && whole.requests.last().unwrap().shows);
         assert_eq!(whole.requests.len() + whole.left_out, all.len());
         // So many that show it: the first one is enough.
+        assert!(
+            whole
+                .requests
+                .iter()
+                .any(|one| one.says.starts_with("0 something"))
+        );
         told.looked = (0..50)
             .map(|number| facts(Sees::Told("x".into()), number + 4).looked.remove(0))
             .collect();
