@@ -248,6 +248,13 @@ impl Cli {
             .map_or(Ending::Crashed, |sign| sign.ending)
     }
 
+    /// The versions that are known for some machine, the usual one first.
+    pub fn versions(&self) -> Vec<&'static str> {
+        let mut versions: Vec<&str> = self.packages.iter().map(|one| one.version).collect();
+        versions.dedup();
+        versions
+    }
+
     /// The package of a version on this machine.
     pub fn package(&self, version: &str) -> Option<&'static Package> {
         self.packages.iter().find(|one| {

@@ -378,11 +378,16 @@ fn a_program_that_is_killed_has_crashed() {
 /// A key of the user's is nowhere where the agent could see it, and ours is the dummy.
 #[test]
 fn the_agents_world_holds_no_key() {
+    if cell::probe().level == cell::Level::Plain {
+        // Without a box a command sees all that its user sees.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"NOT RUN: no box here\n");
+        return;
+    }
     for agent in ["claude-code", "codex"] {
         let script = Script {
             commands: vec![(
                 1,
-                "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'; ls -a / /home /root; cat /root/.*"
+                "git log --format=%s; git status --short; env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'; ls -a / /home /root; cat /root/.*; true"
                     .into(),
             )],
             ..Script::default()
@@ -392,6 +397,14 @@ fn the_agents_world_holds_no_key() {
         let call = tried.ran.transcript.calls().next().unwrap();
         let shown = &call.result.as_ref().unwrap().text;
         assert!(shown.contains("HOME="), "{agent}: {shown}");
+        // A repository of its own with one commit, and nothing changed.
+        assert!(
+            shown
+                .lines()
+                .take_while(|line| !line.contains('='))
+                .eq(["start"]),
+            "{agent}: {shown}"
+        );
         for (name, value) in std::env::vars() {
             let is_secret = ["KEY", "TOKEN", "SECRET"]
                 .iter()

@@ -243,3 +243,50 @@ fn calls_have_their_results() {
         assert_eq!(agents, if agent == "codex" { 3 } else { 4 });
     }
 }
+
+fn samples() -> Vec<(&'static Cli, Vec<u8>)> {
+    let mut all = Vec::new();
+    for agent in ["claude-code", "codex"] {
+        for entry in fs::read_dir(format!("{SAMPLES}/{agent}"))
+            .unwrap()
+            .flatten()
+        {
+            all.push((find(agent).unwrap(), fs::read(entry.path()).unwrap()));
+        }
+    }
+    all.sort_by_key(|(cli, bytes)| (cli.id, bytes.len()));
+    all
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+
+    /// Bytes of one sample changed, or put where another's were: it is read to its end, and every line is counted.
+    #[test]
+    fn what_is_broken_is_read_to_its_end(
+        which in 0_usize..1000,
+        changes in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0_u8..=255), 1..8),
+        (from, length) in (proptest::prelude::any::<proptest::sample::Index>(), 0_usize..400),
+    ) {
+        let all = samples();
+        let (cli, bytes) = &all[which % all.len()];
+        let mut bytes = bytes.clone();
+        for (at, byte) in &changes {
+            let at = at.index(bytes.len());
+            bytes[at] = *byte;
+        }
+        let (_, other) = &all[(which * 7 + 3) % all.len()];
+        let start = from.index(other.len());
+        let piece: Vec<u8> = other[start..(start + length).min(other.len())].to_vec();
+        let at = changes[0].0.index(bytes.len());
+        bytes.splice(at..at, piece);
+        let said = String::from_utf8_lossy(&bytes).into_owned();
+        let read = (cli.read)(&said);
+        let lines = said.lines().filter(|line| !line.trim().is_empty()).count();
+        proptest::prop_assert_eq!(read.lines, lines as u64);
+        proptest::prop_assert!(read.unknown <= read.lines);
+        (cli.recorded)(&said);
+        let evidence = Evidence { transcript: &read, exit: Some(1), stderr: &said, changed: true, stopped: None };
+        proptest::prop_assert_ne!(cli.ending(&evidence), Ending::Finished);
+    }
+}

@@ -66,8 +66,22 @@ struct Course<'a> {
 }
 
 impl Driver<'_> {
-    /// Runs what is left of a session.
+    /// Runs what is left of a session. What goes wrong with its files is this session's affair, not the run's.
     pub(crate) fn session(&self, cell: &Cell, driven: &Driven) -> Result<Outcome, Fatal> {
+        match self.course(cell, driven) {
+            Err(Stop::Session(error)) if !matches!(error, SessionError::NoGit) => {
+                Ok(Outcome::NoResult(error.to_string()))
+            }
+            Err(Stop::Session(error)) => Err(Fatal {
+                exit: Exit::Missing,
+                why: error.to_string(),
+            }),
+            Err(Stop::Fatal(fatal)) => Err(fatal),
+            Ok(outcome) => Ok(outcome),
+        }
+    }
+
+    fn course(&self, cell: &Cell, driven: &Driven) -> Result<Outcome, Stop> {
         let cli = agent::find(&driven.cli)
             .ok_or_else(|| Fatal::usage(format!("there is no agent `{}`", driven.cli)))?;
         let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
@@ -116,7 +130,7 @@ impl Driver<'_> {
     }
 
     /// Makes the work tree what it was after `done` steps.
-    fn begin(course: &mut Course<'_>, done: usize) -> Result<(), Fatal> {
+    fn begin(course: &mut Course<'_>, done: usize) -> Result<(), Stop> {
         let place = &course.place;
         let kept = place.checkpoint(done);
         if kept.is_there() {
@@ -126,10 +140,11 @@ impl Driver<'_> {
             place.begin(&course.cell.framework)?;
             kept.keep(&place.root())?;
         } else {
-            return Err(Fatal::failed(format!(
+            let lost = format!(
                 "{} lost what was kept after step {done}; --fresh begins anew",
                 place.folder.display()
-            )));
+            );
+            return Err(Fatal::failed(lost).into());
         }
         course.last = Some(place.snapshots().take(&place.tree(), "before", None)?);
         Ok(())
@@ -141,7 +156,7 @@ impl Driver<'_> {
         course: &mut Course<'_>,
         number: usize,
         prompt: &Prompt,
-    ) -> Result<Result<String, String>, Fatal> {
+    ) -> Result<Result<String, String>, Stop> {
         let session = course.cell.id();
         let label = format!(
             "{}  {}  {}",
@@ -249,7 +264,7 @@ impl Driver<'_> {
         }
     }
 
-    fn run(&self, course: &Course<'_>, prompt: &Prompt) -> Result<Ran, Fatal> {
+    fn run(&self, course: &Course<'_>, prompt: &Prompt) -> Result<Ran, Stop> {
         let root = course.place.root();
         let fresh = uuid::Uuid::now_v7().to_string();
         let step = Step {
@@ -294,7 +309,7 @@ impl Driver<'_> {
         course: &Course<'_>,
         name: &str,
         commits: &[(String, String)],
-    ) -> Result<Outcome, Fatal> {
+    ) -> Result<Outcome, Stop> {
         let snapshots = course.place.snapshots();
         let tree = self.context.dir.join("runs").join(&self.row.id).join(name);
         let mut readings = Vec::new();
@@ -309,7 +324,9 @@ impl Driver<'_> {
         let told = decided::told(readings, &wishes, &Lock::default());
         // What the agent said is in the ledger, what it built in the snapshots.
         cell::remove_folder(&course.place.root())?;
-        course.place.checkpoint(commits.len()).remove()?;
+        for step in 0..=commits.len() {
+            course.place.checkpoint(step).remove()?;
+        }
         Ok(Outcome::Built {
             tree,
             told,
@@ -319,20 +336,16 @@ impl Driver<'_> {
 
     /// Fetches the agent's package, by its hash, into the cache.
     fn program(&self, cli: &Cli, driven: &Driven) -> Result<Program, Fatal> {
-        let package = cli.package(&driven.version).ok_or_else(|| {
-            let mut known: Vec<&str> = cli.packages.iter().map(|one| one.version).collect();
-            known.dedup();
-            Fatal {
-                exit: Exit::Missing,
-                why: format!(
-                    "{} {} is not known by its content for this machine ({} {}); known versions: {}",
-                    cli.name,
-                    driven.version,
-                    std::env::consts::OS,
-                    std::env::consts::ARCH,
-                    known.join(", ")
-                ),
-            }
+        let package = cli.package(&driven.version).ok_or_else(|| Fatal {
+            exit: Exit::Missing,
+            why: format!(
+                "{} {} is not known by its content for this machine ({} {}); known versions: {}",
+                cli.name,
+                driven.version,
+                std::env::consts::OS,
+                std::env::consts::ARCH,
+                cli.versions().join(", ")
+            ),
         })?;
         let wanted = self
             .context
@@ -401,16 +414,21 @@ fn reason(ending: Ending, ran: &Ran) -> String {
     )
 }
 
-impl From<SessionError> for Fatal {
+/// Why a session cannot go on.
+enum Stop {
+    /// Nor can any other.
+    Fatal(Fatal),
+    Session(SessionError),
+}
+
+impl<E: Into<Fatal>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Fatal(error.into())
+    }
+}
+
+impl From<SessionError> for Stop {
     fn from(error: SessionError) -> Self {
-        let exit = if matches!(error, SessionError::NoGit) {
-            Exit::Missing
-        } else {
-            Exit::Failed
-        };
-        Self {
-            exit,
-            why: error.to_string(),
-        }
+        Self::Session(error)
     }
 }

@@ -139,11 +139,12 @@ const ENDINGS: [Sign; 8] = [
         what: "401, 403, or an account that cannot pay",
         fits: |one| {
             one.has_status(|status| matches!(status, 401 | 403))
-                || one.says(&[
-                    "Please run /login",
-                    "Not logged in",
-                    "credit balance is too low",
-                ])
+                || !one.went_well()
+                    && one.says(&[
+                        "Please run /login",
+                        "Not logged in",
+                        "credit balance is too low",
+                    ])
         },
     },
     Sign {

@@ -32,7 +32,11 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             .iter()
             .map(|one| json!({"id": one.id, "title": one.matter.title, "exploits": one.matter.exploits}))
             .collect();
-        let object = json!({"exploits": exploits, "decisions": decisions, "frameworks": frameworks, "samples": recorded::all(),
+        let agents: Vec<_> = agent::ALL
+            .iter()
+            .map(|cli| json!({"id": cli.id, "name": cli.name, "versions": cli.versions(), "model": cli.model}))
+            .collect();
+        let object = json!({"exploits": exploits, "decisions": decisions, "agents": agents, "frameworks": frameworks, "samples": recorded::all(),
                             "prompts": prompts.iter().map(|one| &one.id).collect::<Vec<_>>(),
                             "weaknesses": reference::Weakness::ALL.iter().map(|one| one.name()).collect::<Vec<_>>()});
         print(&format!("{object:#}\n"))?;
@@ -56,6 +60,14 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
     let _ = writeln!(out, "\nFRAMEWORKS");
     for framework in app::framework::ALL {
         let _ = writeln!(out, "  {:<9} {}", framework.id, framework.name);
+    }
+    let _ = writeln!(
+        out,
+        "\nAGENTS, with the versions that are known by their content and the model where a study names none"
+    );
+    for cli in agent::ALL {
+        let versions = cli.versions().join(", ");
+        let _ = writeln!(out, "  {:<12} {versions:<20} {}", cli.id, cli.model);
     }
     let _ = writeln!(
         out,
