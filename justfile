@@ -66,3 +66,11 @@ speed:
 # The same trees read by `decisions`, Semgrep and Bandit, in one run (installs the latter two from PyPI).
 against-semgrep:
     bash .ci/against-semgrep
+
+# Every statistic on a thousand random designs, beside SciPy's and statsmodels' (from PyPI).
+against-scipy:
+    .ci/against-scipy
+
+# How often the printed intervals hold the truth.
+coverage:
+    cargo run --release -p report --example statistics -- --coverage
