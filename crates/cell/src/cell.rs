@@ -238,6 +238,8 @@ impl State {
                 self.status = status;
                 Killed::Ended
             }
+            // The kernel may have chosen the holder, which is in the group as well.
+            None if self.group.as_ref().is_some_and(Group::ran_out_of_memory) => Killed::Memory,
             None => Killed::Holder,
         };
         self.status.exit.get_or_insert(Exit {

@@ -75,6 +75,11 @@ impl Group {
         Some(parent.folder.join(&self.name).join(file))
     }
 
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        let text = self.out_of_memory().map(fs::read_to_string);
+        text.is_some_and(|text| text.is_ok_and(|text| kills(&text) > 0))
+    }
+
     /// Who keeps a cell to its limits.
     pub(crate) fn keepers(group: Option<&Self>) -> String {
         let of = |limits: fn(&Parent) -> bool| {
