@@ -129,9 +129,13 @@ impl Evidence<'_> {
     /// Whether the vendor's error, or the agent's words of it, hold one of these.
     pub fn says(&self, words: &[&str]) -> bool {
         let close = &self.transcript.close;
-        [close.why.as_str(), self.stderr]
-            .iter()
-            .any(|text| words.iter().any(|word| text.contains(word)))
+        // On stderr stands also what the agent's tools printed: files, for one.
+        let text = if close.why.is_empty() {
+            self.stderr
+        } else {
+            close.why.as_str()
+        };
+        words.iter().any(|word| text.contains(word))
     }
 
     pub fn has_status(&self, of: impl Fn(u16) -> bool) -> bool {
@@ -140,7 +144,12 @@ impl Evidence<'_> {
 
     /// Whether a command of the model's was still running.
     fn is_busy(&self) -> bool {
-        self.transcript.calls().any(|call| call.result.is_none())
+        // A list of things to do is open for the whole turn: no command runs.
+        let commands = self
+            .transcript
+            .calls()
+            .filter(|call| call.tool != "todo_list");
+        commands.into_iter().any(|call| call.result.is_none())
     }
 }
 

@@ -41,6 +41,21 @@ impl Context {
         Ok(context)
     }
 
+    /// Keeps a run for this process, as long as the file is held: two that resumed the same run would drive the same session.
+    pub(crate) fn hold(&self, run: &str) -> Result<std::fs::File, Fatal> {
+        let folder = self.dir.join("runs");
+        std::fs::create_dir_all(&folder)?;
+        let file = std::fs::File::create(folder.join(format!("{run}.lock")))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Fatal::usage(format!(
+                "run {run} is being worked on by another process"
+            ))),
+            // A file system without locks: then nobody else is seen.
+            Err(std::fs::TryLockError::Error(_)) => Ok(file),
+        }
+    }
+
     pub(crate) fn cells(&self) -> PathBuf {
         self.dir.join("cells")
     }

@@ -65,6 +65,21 @@ struct Course<'a> {
     spent: bool,
 }
 
+/// The agent's package, which must be known by its content.
+pub(crate) fn package(cli: &Cli, driven: &Driven) -> Result<&'static agent::Package, Fatal> {
+    cli.package(&driven.version).ok_or_else(|| Fatal {
+        exit: Exit::Missing,
+        why: format!(
+            "{} {} is not known by its content for this machine ({} {}); known versions: {}",
+            cli.name,
+            driven.version,
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            cli.versions().join(", ")
+        ),
+    })
+}
+
 impl Driver<'_> {
     /// Runs what is left of a session. What goes wrong with its files is this session's affair, not the run's.
     pub(crate) fn session(&self, cell: &Cell, driven: &Driven) -> Result<Outcome, Fatal> {
@@ -99,11 +114,11 @@ impl Driver<'_> {
         let last = done.last();
         let mut course = Course {
             program: self.program(cli, driven)?,
-            took: Duration::from_millis(done.iter().map(|turn| turn.took_ms).sum()),
+            took: Duration::from_millis(done.iter().map(|turn| turn.took_ms + 1).sum()),
             conversation: last.and_then(|turn| turn.conversation.clone()),
             total: last.and_then(|turn| turn.total).unwrap_or_default(),
             last: None,
-            spent: false,
+            spent: last.is_some_and(|turn| turn.spent),
             cell,
             driven,
             cli,
@@ -187,11 +202,17 @@ impl Driver<'_> {
             self.context.ledger.put_asked(turn, &ran.records)?;
             self.say_refused(&label, &ran);
             let parent = course.last.as_ref().map(|last| last.commit.as_str());
-            let snapshot =
-                course
-                    .place
-                    .snapshots()
-                    .take(&course.place.tree(), &prompt.id, parent)?;
+            let taken = course
+                .place
+                .snapshots()
+                .take(&course.place.tree(), &prompt.id, parent);
+            let snapshot = match taken {
+                Ok(snapshot) => snapshot,
+                Err(error) => {
+                    self.keep_words(turn, &ran, course.total, &error)?;
+                    return Err(error.into());
+                }
+            };
             course.spent = is_spent(&ran);
             let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
@@ -226,10 +247,14 @@ impl Driver<'_> {
                 break;
             }
             // First the files, then the row that says so: killed in between, the step is run again.
-            course
+            let kept = course
                 .place
                 .checkpoint(number + 1)
-                .keep(&course.place.root())?;
+                .keep(&course.place.root());
+            if let Err(error) = kept {
+                self.keep_words(turn, &ran, course.total, &error)?;
+                return Err(error.into());
+            }
             self.context.ledger.end_turn(turn, &ended)?;
             course.place.checkpoint(number).remove()?;
             course.took += ran.took;
@@ -246,6 +271,33 @@ impl Driver<'_> {
             return Ok(Ok(commit));
         }
         Ok(Err(format!("{}: {why}", prompt.id)))
+    }
+
+    /// An attempt whose files could not be kept was paid for all the same.
+    fn keep_words(
+        &self,
+        turn: i64,
+        ran: &Ran,
+        total: Usage,
+        error: &SessionError,
+    ) -> Result<(), Fatal> {
+        let why = error.to_string();
+        let snapshot = Snapshot {
+            commit: String::new(),
+            tree: String::new(),
+            notes: Vec::new(),
+        };
+        self.context.ledger.end_turn(
+            turn,
+            &Ended {
+                ran,
+                ending: Ending::Crashed,
+                why: &why,
+                snapshot: &snapshot,
+                total,
+            },
+        )?;
+        Ok(())
     }
 
     /// What the proxy did not let pass: the agent may have built something else for it.
@@ -336,17 +388,7 @@ impl Driver<'_> {
 
     /// Fetches the agent's package, by its hash, into the cache.
     fn program(&self, cli: &Cli, driven: &Driven) -> Result<Program, Fatal> {
-        let package = cli.package(&driven.version).ok_or_else(|| Fatal {
-            exit: Exit::Missing,
-            why: format!(
-                "{} {} is not known by its content for this machine ({} {}); known versions: {}",
-                cli.name,
-                driven.version,
-                std::env::consts::OS,
-                std::env::consts::ARCH,
-                cli.versions().join(", ")
-            ),
-        })?;
+        let package = package(cli, driven)?;
         let wanted = self
             .context
             .cells()

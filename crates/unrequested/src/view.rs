@@ -1,6 +1,6 @@
 //! From the ledger to a run as its readers see it: facts are judged here, at every read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::calibration::Calibration;
 use model::decision::{Decided, InForce, Told};
@@ -96,7 +96,17 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     let tiers = tiers()?;
     let mut latest: BTreeMap<(String, String), UnitRow> = BTreeMap::new();
     let mut order = Vec::new();
-    for unit in ledger.units(&row.id)? {
+    let units = ledger.units(&row.id)?;
+    // A session that could not go on, and later did: what it built counts.
+    let built: BTreeSet<String> = units
+        .iter()
+        .filter(|unit| unit.new.tree.is_some())
+        .map(|unit| unit.new.session.clone())
+        .collect();
+    for unit in units {
+        if unit.new.tree.is_none() && built.contains(&unit.new.session) {
+            continue;
+        }
         let name = (unit.new.session.clone(), unit.new.step.clone());
         if !order.contains(&name) {
             order.push(name.clone());

@@ -187,11 +187,38 @@ pub(super) struct Asked {
     pub(super) tools: Vec<String>,
 }
 
+/// Kinds of tools that are kept of a request.
+const MOST_TOOLS: usize = 50;
+
+/// What an agent wrote is kept with every request.
+fn short(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+/// An address of which the vendor's servers would fetch something.
+fn reaches_out(value: &Value) -> bool {
+    match value {
+        Value::Array(all) => all.iter().any(reaches_out),
+        Value::Object(map) => {
+            let fetched = ["image_url", "file_url"].iter().any(|name| {
+                let url = map.get(*name).and_then(Value::as_str);
+                url.is_some_and(|url| !url.starts_with("data:"))
+            });
+            fetched
+                || map
+                    .get("source")
+                    .is_some_and(|source| source["type"] == "url")
+                || map.values().any(reaches_out)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 pub(super) fn body(bytes: &[u8]) -> Result<Asked, Refusal> {
     let request: Value =
         serde_json::from_slice(bytes).map_err(|_| Refusal::Unreadable("it is no JSON".into()))?;
     let mut asked = Asked {
-        model: request["model"].as_str().unwrap_or_default().to_owned(),
+        model: short(request["model"].as_str().unwrap_or_default()),
         tools: Vec::new(),
     };
     if request["mcp_servers"]
@@ -199,6 +226,13 @@ pub(super) fn body(bytes: &[u8]) -> Result<Asked, Refusal> {
         .is_some_and(|list| !list.is_empty())
     {
         return Err(Refusal::ServerTool("mcp_servers".into()));
+    }
+    if reaches_out(&request["messages"]) || reaches_out(&request["input"]) {
+        return Err(Refusal::ServerTool("url".into()));
+    }
+    // Answered later, so not counted here; stored elsewhere, so not seen here.
+    if request["background"] == true || request["prompt"].is_object() {
+        return Err(Refusal::ServerTool("background".into()));
     }
     // Codex sends some models their tools as an item of the input.
     let inputs = request["input"].as_array().into_iter().flatten();
@@ -211,10 +245,10 @@ pub(super) fn body(bytes: &[u8]) -> Result<Asked, Refusal> {
             continue;
         }
         if SERVER_TOOLS.iter().any(|start| kind.starts_with(start)) {
-            return Err(Refusal::ServerTool(kind.to_owned()));
+            return Err(Refusal::ServerTool(short(kind)));
         }
-        if !asked.tools.iter().any(|known| known == kind) {
-            asked.tools.push(kind.to_owned());
+        if asked.tools.len() < MOST_TOOLS && !asked.tools.iter().any(|known| known == kind) {
+            asked.tools.push(short(kind));
         }
     }
     Ok(asked)

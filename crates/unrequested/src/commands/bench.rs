@@ -62,6 +62,12 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
+    // Before anything is paid: one unknown version would end a study half-way.
+    for driven in cells.iter().filter_map(|cell| cell.driven.as_ref()) {
+        if let Some(cli) = agent::find(&driven.cli) {
+            drive::package(cli, driven)?;
+        }
+    }
     spent::check_limit(&cells, study.budget.session_dollars, &prices)?;
     let ways = Ways::open(&cells, bench.model_server.as_deref())?;
     for line in introduction(&name, &cells) {
@@ -72,7 +78,9 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     for line in &skipped {
         progress.warn(&format!("NOTE: {line}"));
     }
-    progress.line(&expectation(&study));
+    if cells.iter().all(|cell| cell.driven.is_none()) {
+        progress.line(&expectation(&study));
+    }
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
     let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", study.frameworks).as_bytes())
@@ -113,6 +121,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         None => context.ledger.begin_run("bench", &suite, &text, &hash)?,
     };
 
+    let _lock = context.hold(&row.id)?;
     let bencher = Bencher {
         context: &context,
         row: &row,

@@ -52,6 +52,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Resul
     ));
     say_machine(&context, &[], &progress);
     let row = begin(&context, &origin, bench, &entries, &progress)?;
+    let _lock = context.hold(&row.id)?;
     let done = context.ledger.units(&row.id)?;
     let bencher = Bencher {
         context: &context,

@@ -34,6 +34,8 @@ pub(crate) struct TurnRow {
     pub(crate) conversation: Option<String>,
     pub(crate) snapshot: Option<String>,
     pub(crate) total: Option<Usage>,
+    /// Whether the proxy refused a request because the session's money was spent.
+    pub(crate) spent: bool,
 }
 
 impl Ledger {
@@ -109,7 +111,8 @@ impl Ledger {
     pub(crate) fn turns(&self, run: &str, session: &str) -> Result<Vec<TurnRow>, LedgerError> {
         let rows: Vec<(TurnRow, Option<String>)> = self.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total FROM turn
+                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total,
+                        coalesce(asked, '') LIKE '%\"refused\":\"spent\"%' FROM turn
                  WHERE run = ? AND session = ? ORDER BY id",
             )?;
             statement
@@ -121,6 +124,7 @@ impl Ledger {
                         conversation: row.get(3)?,
                         snapshot: row.get(4)?,
                         total: None,
+                        spent: row.get(6)?,
                     };
                     Ok((turn, row.get(5)?))
                 })?
