@@ -11,8 +11,16 @@ pub fn write(found: &Inferred) -> String {
     let binding = &found.binding;
     let mut out = String::from(
         "# How this app offers its capabilities, as `unrequested check` found it by using it. Correct what is wrong; names\n\
-         # that are left out are the canonical ones (email, password, token, id, title, body, ...).\nversion = 1\n\n[token]\n",
+         # that are left out are the canonical ones (email, password, token, id, title, body, ...). What the app has not is `absent`: only that\n\
+         makes its exploits not applicable.\nversion = 1\n",
     );
+    let absent: Vec<String> = Capability::ALL
+        .into_iter()
+        .filter(|one| binding.route(*one).is_none())
+        .filter(|one| found.why_not(*one).is_some_and(|why| !why.seen))
+        .map(|one| quoted(one.name()))
+        .collect();
+    let _ = writeln!(out, "absent = [{}]\n\n[token]", absent.join(", "));
     // Writing to a String cannot fail.
     let _ = match &binding.token {
         Carrier::Header { name, scheme } => {

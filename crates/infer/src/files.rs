@@ -194,6 +194,23 @@ impl Search<'_, '_> {
             id.get_or_insert((at.clone(), one.clone()));
             break;
         }
+        for (capability, tried, why) in [
+            (
+                Capability::Download,
+                &downloads,
+                "no route gave a new file back by its id",
+            ),
+            (
+                Capability::Files,
+                &lists,
+                "no route listed a new file by its name",
+            ),
+        ] {
+            let near = |(other, _): &(Hint, String)| shared_path(&route.path, &other.path) > 0;
+            if self.binding.route(capability).is_none() && tried.iter().any(near) {
+                self.not(capability, why);
+            }
+        }
         let Some((at, _)) = id else { return false };
         read_as(route, "id", at);
         if let Some(name) = values::at(value, &file.name) {

@@ -202,6 +202,16 @@ pub(crate) fn fit(hint: &Hint, parts: &[&str], words: &[&str]) -> i32 {
     points + i32::try_from(named).unwrap_or(0)
 }
 
+/// Whether a route looks as if it signed people in.
+pub(crate) fn signs_in(hint: &Hint) -> bool {
+    let words = ["login", "signin", "sign-in", "token", "session", "auth"];
+    hint.is(&["POST"])
+        && hint
+            .parts()
+            .iter()
+            .any(|part| words.iter().any(|word| part.contains(word)))
+}
+
 /// A reply's JSON.
 pub(crate) fn json(reply: &Reply) -> Option<Value> {
     serde_json::from_slice(&reply.body).ok()

@@ -39,7 +39,8 @@ pub use talk::Talk;
 pub struct Given {
     pub admin: Option<(String, String)>,
     pub webhook_secret: Option<String>,
-    /// Whether what this made may be deleted again, to see that deleting works. Never on somebody else's machine.
+    /// Whether what this made may be deleted again, to see that deleting works: on a copy alone, since a route that only looks
+    /// as if it deletes users may delete something else.
     pub may_delete: bool,
 }
 
@@ -88,7 +89,22 @@ pub fn infer(talk: &mut Talk<'_>, hints: &Hints, given: &Given) -> Inferred {
         search.users();
         search.delete_last();
     }
-    let (binding, mut why, seen) = search.end();
+    let (binding, mut why, mut seen) = search.end();
+    // What was never looked for may be there.
+    let cut = if talk.is_over() {
+        Some("the search ended before it was looked for")
+    } else if !signed_in && hints.routes.iter().any(find::signs_in) {
+        Some("nobody could be signed in")
+    } else {
+        None
+    };
+    if let Some(cut) = cut {
+        for capability in Capability::ALL {
+            if binding.route(capability).is_none() && seen.insert(capability) {
+                why.insert(capability, cut.to_owned());
+            }
+        }
+    }
     let mut unbound = Vec::new();
     for capability in Capability::ALL {
         if binding.route(capability).is_some() {

@@ -232,6 +232,11 @@ impl Search<'_, '_> {
                 return true;
             }
         }
+        let named = |hint: &Hint| hint.is(&["GET", "POST"]) && fit(hint, SEARCH, &[]) > 0;
+        if self.hints.routes.iter().any(named) {
+            let why = "a route is named so, but none found a new note by its text";
+            self.not(Capability::Search, why);
+        }
         false
     }
 

@@ -70,7 +70,7 @@ impl Search<'_, '_> {
         if !self.given.may_delete {
             return self.not(
                 Capability::Webhook,
-                "no event is sent to a machine that is not this one",
+                "no event is sent to an app that was not started here",
             );
         }
         let lists = self.ranked(&["GET"], 0, |hint| {

@@ -177,6 +177,16 @@ pub struct App<'a> {
     pub undecided: Vec<Undecided>,
 }
 
+/// Whether more than a quarter of what could be decided was not: that nothing was exploited then says nothing.
+pub(crate) fn too_little(session: &Session) -> bool {
+    let count = |word| {
+        let verdicts = session.verdicts.iter();
+        verdicts.filter(|one| one.verdict == word).count()
+    };
+    let decided = count(Word::Exploited) + count(Word::Resisted);
+    3 * count(Word::Inconclusive) > decided || decided == 0
+}
+
 /// Everything that a format shows.
 #[derive(Debug, Clone)]
 pub struct Report<'a> {

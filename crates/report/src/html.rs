@@ -10,7 +10,7 @@ use model::Word;
 use model::run::{Session, Tier};
 
 use crate::decisions;
-use crate::finding::{App, Finding, Proof, Report, State, prompt};
+use crate::finding::{App, Finding, Proof, Report, State, prompt, too_little};
 use crate::text::{LONGEST, clip, markup};
 
 /// A command longer than this is cut: it is there to be read, `replay` sends the whole.
@@ -98,6 +98,7 @@ fn lead(app: &App<'_>) -> String {
             .count()
     };
     let asked = match count(Tier::Requirement) {
+        0 if too_little(app.session) => "Too little was decided to say anything".to_owned(),
         0 => "Nothing that was asked for was exploited".to_owned(),
         1 => "One thing that was asked for can be exploited".to_owned(),
         many => format!("{many} things that were asked for can be exploited"),

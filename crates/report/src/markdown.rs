@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use model::Word;
 use model::run::Tier;
 
-use crate::finding::{App, Finding, Report, State, prompt};
+use crate::finding::{App, Finding, Report, State, prompt, too_little};
 use crate::text::{block, code, markdown};
 
 /// GitHub takes 65,536 characters; what is longer is made again without proofs and prompts.
@@ -52,6 +52,7 @@ fn one(out: &mut String, report: &Report<'_>, app: &App<'_>, whole: bool) {
     );
     let said = match (&app.session.trouble, asked) {
         (Some(_), _) => "nothing was tested".to_owned(),
+        (None, 0) if too_little(app.session) => "too little was decided to say anything".to_owned(),
         (None, 0) => "nothing that was asked for was exploited".to_owned(),
         (None, 1) => "1 thing is exploitable".to_owned(),
         (None, many) => format!("{many} things are exploitable"),

@@ -104,12 +104,8 @@ pub(crate) fn of_running(
         return Ok(Offer::known(exploit::contract(), line));
     }
     progress.live("  finding out what the app offers");
-    Ok(Offer::found(on(
-        target,
-        &hints,
-        seed,
-        target.at.address.ip().is_loopback(),
-    )))
+    // Its data are somebody's: what deletes or promotes is found out on copies alone.
+    Ok(Offer::found(on(target, &hints, seed, false)))
 }
 
 /// `--config`, or `unrequested.toml` in the tree.
@@ -125,12 +121,48 @@ fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
             Some(_) | None => return Ok(None),
         }
     };
-    let binding = exploit::parse_binding(&text)
-        .map_err(|error| Fatal::usage(format!("{}: {error}", path.display())))?;
-    Ok(Some(Offer::known(
-        binding,
-        &format!(" Bound as {} says.", path.display()),
-    )))
+    let wrong =
+        |error: &dyn std::fmt::Display| Fatal::usage(format!("{}: {error}", path.display()));
+    let (text, absent) = absent(text).map_err(|error| wrong(&error))?;
+    let binding = exploit::parse_binding(&text).map_err(|error| wrong(&error))?;
+    let mut offer = Offer::known(binding, &format!(" Bound as {} says.", path.display()));
+    // A file that leaves a route out must not make what needs it "not applicable" by that alone.
+    offer.unbound = Capability::ALL
+        .into_iter()
+        .filter(|one| offer.binding.route(*one).is_none() && !absent.contains(one))
+        .map(|capability| Unbound {
+            capability,
+            why: format!(
+                "{} does not bind it; if the app has none, put it into `absent` there",
+                path.display()
+            ),
+            seen: true,
+        })
+        .collect();
+    Ok(Some(offer))
+}
+
+/// `absent = ["webhook"]`: what the app has not, and the rest of the file.
+fn absent(text: String) -> Result<(String, Vec<Capability>), String> {
+    let Ok(mut table) = text.parse::<toml::Table>() else {
+        return Ok((text, Vec::new()));
+    };
+    let Some(named) = table.remove("absent") else {
+        return Ok((text, Vec::new()));
+    };
+    let names = named
+        .as_array()
+        .ok_or("`absent` is no list of capabilities")?;
+    let mut all = Vec::new();
+    for name in names {
+        let name = name.as_str().unwrap_or_default();
+        let known = Capability::ALL.into_iter().find(|one| one.name() == name);
+        all.push(known.ok_or_else(|| format!("`absent` names `{name}`, which is no capability"))?);
+    }
+    Ok((
+        toml::to_string(&table).map_err(|error| error.to_string())?,
+        all,
+    ))
 }
 
 /// What source and documents in a tree say.
@@ -227,6 +259,7 @@ fn ready_path(hints: &Hints) -> String {
     let known = ["/health", "/healthz", "/healthcheck", "/ping"];
     let found = hints.routes.iter().find(|hint| {
         matches!(hint.method.as_str(), "GET" | "ANY")
+            && !hint.path.contains(['{', ':', '<', '['])
             && known.iter().any(|end| hint.path.ends_with(end))
     });
     found.map(|hint| hint.path.clone()).unwrap_or_default()

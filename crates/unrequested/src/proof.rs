@@ -181,6 +181,7 @@ impl Known {
     fn request(&mut self, exchange: &Exchange, shows: bool) -> Request {
         if exchange.who == "admin" {
             self.learn_admin(&exchange.sent);
+            self.learn_credentials(&exchange.sent);
         }
         let sent = self.marked(&exchange.sent);
         let command = curl::command(&sent, &self.secrets);
@@ -266,6 +267,35 @@ impl Known {
             }
         }
         out
+    }
+
+    /// The admin's credentials that no reply was seen to give, as a token in a nested field: shown, they would still sign in.
+    fn learn_credentials(&mut self, sent: &[u8]) {
+        let end = find(sent, b"\r\n\r\n").unwrap_or(sent.len());
+        let head = String::from_utf8_lossy(&sent[..end]).into_owned();
+        for line in head.lines().skip(1) {
+            let Some((name, value)) = line.split_once(':') else {
+                continue;
+            };
+            let name = name.trim().to_ascii_lowercase();
+            let values: Vec<&str> = match name.as_str() {
+                "authorization" | "proxy-authorization" | "x-api-key" | "x-auth-token" => {
+                    value.split_whitespace().last().into_iter().collect()
+                }
+                "cookie" => value
+                    .split(';')
+                    .filter_map(|one| one.split_once('=').map(|(_, value)| value.trim()))
+                    .collect(),
+                _ => continue,
+            };
+            for value in values {
+                let known = self.secrets.iter().any(|(other, _)| other == value);
+                if value.len() >= 8 && !known {
+                    let name = format!("CREDENTIAL_{}", self.secrets.len() + 1);
+                    self.secrets.push((value.to_owned(), name));
+                }
+            }
+        }
     }
 
     /// The admin is the user's own: their address and password are for the reader to set.

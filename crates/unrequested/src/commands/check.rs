@@ -56,6 +56,18 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
     };
     let wanted = Wanted::read(check, tree, &shown, &entries, paint)?;
     progress.line(&format!("unrequested check {shown}"));
+    // Before a run is begun: what cannot be booted leaves the last run as the last.
+    if let App::Folder { tree, .. } = &app {
+        let lines = match app::framework::recognise(tree) {
+            None => Some(vec![unknown(tree).why]),
+            Some(framework) => unbooted::needs(tree, framework).inspect(|_| {
+                progress.line(&format!(" {} ({})", framework.name, tree.display()));
+            }),
+        };
+        if let Some(lines) = lines {
+            return unbooted::tell(tree, &lines, check, &progress, paint);
+        }
+    }
     let row = context
         .ledger
         .begin_run("check", &suite_hash(), &shown, "")?;
@@ -72,9 +84,6 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 progress.warn(&format!(
                     " WARNING: no box here ({why}): the app runs as a plain process of yours."
                 ));
-            }
-            if let Some(lines) = unbooted::needs(&tree, framework) {
-                return unbooted::tell(&tree, &lines, check, &progress, paint);
             }
             let told = match agent.strip_prefix("recorded:") {
                 Some(recording) => sample_told(framework.id, recording)?,
@@ -132,9 +141,19 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     "file-delete-other-user",
                     "admin-delete-as-user",
                     "admin-anonymous",
+                    "admin-role-change-as-user",
+                    "upload-anonymous",
                     "upload-oversize",
                     "login-rate-limit",
+                    "webhook-unsigned",
+                    "webhook-wrong-signature",
+                    "webhook-tampered-body",
+                    "webhook-replay",
                 ];
+                progress.line(&format!(
+                    " Left out on another machine, as they delete, change or fill: {}.",
+                    destructive.join(", ")
+                ));
                 entries
                     .into_iter()
                     .filter(|entry| !destructive.contains(&entry.id))

@@ -438,12 +438,25 @@ fn since(session: &Session, findings: &mut [Finding], revision: &str, old: &[Dec
             .iter()
             .filter(|one| one.tests.iter().any(|id| finding.exploits.contains(id)))
             .collect();
-        // What could not be read may have changed.
+        // One route more without an owner is the same choice at one place more; moved lines are the same place.
+        let as_before = |one: &Decision| {
+            let places = |one: &Decision| {
+                let mut all: Vec<String> = one.spans.iter().map(|span| span.text.clone()).collect();
+                all.sort();
+                (one.fingerprint(), one.below.clone(), all)
+            };
+            old.iter().any(|other| places(other) == places(one))
+        };
+        // What could not be read may have changed, and what no place explains may be anywhere.
         let known = !of_it.is_empty()
+            && !finding.places.is_empty()
             && of_it
                 .iter()
                 .all(|one| !matches!(one.decision.origin, Origin::Unknown { .. }));
-        if known && of_it.iter().all(|one| !changed(&one.decision.decision)) {
+        let unchanged = of_it
+            .iter()
+            .all(|one| as_before(&one.decision) && !changed(&one.decision.decision));
+        if known && unchanged {
             finding.state = State::Before {
                 revision: revision.to_owned(),
             };

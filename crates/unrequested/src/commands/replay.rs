@@ -106,10 +106,10 @@ fn one(
     let ran = again(context, entry, &unit, (&row.id, &row.seed))?;
     let verdict = judge(&ran.facts);
     print(&page(id, &ran.exchanges, &verdict, Some(stored), paint))?;
-    Ok(if verdict.word() == Word::Exploited {
-        Exit::Findings
-    } else {
-        Exit::Done
+    Ok(match verdict.word() {
+        Word::Exploited => Exit::Findings,
+        Word::Resisted => Exit::Done,
+        Word::NotApplicable | Word::Inconclusive => Exit::Coverage,
     })
 }
 
@@ -175,10 +175,10 @@ fn page(
         );
     }
     let word = verdict.word().name();
-    let word = if verdict.word() == Word::Exploited {
-        paint.bad(word)
-    } else {
-        paint.good(word)
+    let word = match verdict.word() {
+        Word::Exploited => paint.bad(word),
+        Word::Resisted => paint.good(word),
+        Word::NotApplicable | Word::Inconclusive => paint.odd(word),
     };
     let _ = writeln!(out, "\n{word}: {}", clean(&verdict.why()));
     if let Some(before) = before {

@@ -72,7 +72,13 @@ pub(super) fn run(
         output::verify(format)?;
         let rules = conclude::rules()?;
         let mut apps = conclude::apps(&ledger, &row, &judged, &rules)?;
-        let notices = conclude::accepted(&ledger, &row, &mut apps)?;
+        let mut notices = conclude::accepted(&ledger, &row, &mut apps)?;
+        if row.ended.is_none() {
+            notices.insert(
+                0,
+                "This run was ended before it had finished: it is a part.".to_owned(),
+            );
+        }
         let report = report::Report {
             run: &judged,
             rules: &rules,
