@@ -12,7 +12,7 @@ pub fn write(found: &Inferred) -> String {
     let mut out = String::from(
         "# How this app offers its capabilities, as `unrequested check` found it by using it. Correct what is wrong; names\n\
          # that are left out are the canonical ones (email, password, token, id, title, body, ...). What the app has not is `absent`: only that\n\
-         makes its exploits not applicable.\nversion = 1\n",
+         # makes its exploits not applicable.\nversion = 1\n",
     );
     let absent: Vec<String> = Capability::ALL
         .into_iter()
@@ -56,6 +56,29 @@ pub fn write(found: &Inferred) -> String {
     out
 }
 
+/// What a file says that the app has not, `absent = ["webhook"]`, and the rest of the file: the binding.
+pub fn absent(text: String) -> Result<(String, Vec<Capability>), String> {
+    let Ok(mut table) = text.parse::<toml::Table>() else {
+        return Ok((text, Vec::new()));
+    };
+    let Some(named) = table.remove("absent") else {
+        return Ok((text, Vec::new()));
+    };
+    let names = named
+        .as_array()
+        .ok_or("`absent` is no list of capabilities")?;
+    let mut all = Vec::new();
+    for name in names {
+        let name = name.as_str().unwrap_or_default();
+        let known = Capability::ALL.into_iter().find(|one| one.name() == name);
+        all.push(known.ok_or_else(|| format!("`absent` names `{name}`, which is no capability"))?);
+    }
+    Ok((
+        toml::to_string(&table).map_err(|error| error.to_string())?,
+        all,
+    ))
+}
+
 fn line(route: &Route) -> String {
     let body = match route.body {
         Body::None => "none",
@@ -83,4 +106,30 @@ fn line(route: &Route) -> String {
 
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_absent_is_absent() {
+        let (rest, all) = absent("version = 1\nabsent = [\"webhook\"]\n[token]\n".into()).unwrap();
+        assert_eq!(all, [Capability::Webhook]);
+        assert!(
+            rest.contains("version = 1") && rest.contains("[token]") && !rest.contains("absent")
+        );
+        let (rest, all) = absent("version = 1".into()).unwrap();
+        assert_eq!((rest.as_str(), all.len()), ("version = 1", 0));
+        for wrong in [
+            "absent = [\"serch\"]",
+            "absent = \"search\"",
+            "absent = [1]",
+        ] {
+            assert!(
+                absent(wrong.into()).unwrap_err().contains("absent"),
+                "{wrong}"
+            );
+        }
+    }
 }

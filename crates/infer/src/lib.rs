@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use model::{Binding, Capability};
 
-pub use file::write as write_config;
+pub use file::{absent, write as write_config};
 pub use hint::{Field, Hint, Hints};
 pub use openapi::{PLACES as OPENAPI_PLACES, read as read_openapi};
 pub use talk::Talk;

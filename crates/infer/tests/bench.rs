@@ -352,12 +352,14 @@ fn what_was_found_is_written_and_read_again() {
     let given = reference::other_binding();
     let (target, _) = served(&Twin::secure().bound(given.clone()));
     let found = infer_of(&target, &bag(&given), "seed");
-    let text = infer::write_config(&found);
+    let (text, absent) = infer::absent(infer::write_config(&found)).unwrap();
     assert_eq!(
         exploit::parse_binding(&text).unwrap(),
         found.binding,
         "{text}"
     );
+    let unseen: Vec<_> = found.unbound.iter().filter(|one| !one.seen).collect();
+    assert_eq!(absent.len(), unseen.len(), "{absent:?}");
 }
 
 /// One of a list, by a number that changes with every call.

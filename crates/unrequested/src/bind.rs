@@ -123,7 +123,7 @@ fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
     };
     let wrong =
         |error: &dyn std::fmt::Display| Fatal::usage(format!("{}: {error}", path.display()));
-    let (text, absent) = absent(text).map_err(|error| wrong(&error))?;
+    let (text, absent) = infer::absent(text).map_err(|error| wrong(&error))?;
     let binding = exploit::parse_binding(&text).map_err(|error| wrong(&error))?;
     let mut offer = Offer::known(binding, &format!(" Bound as {} says.", path.display()));
     // A file that leaves a route out must not make what needs it "not applicable" by that alone.
@@ -140,29 +140,6 @@ fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
         })
         .collect();
     Ok(Some(offer))
-}
-
-/// `absent = ["webhook"]`: what the app has not, and the rest of the file.
-fn absent(text: String) -> Result<(String, Vec<Capability>), String> {
-    let Ok(mut table) = text.parse::<toml::Table>() else {
-        return Ok((text, Vec::new()));
-    };
-    let Some(named) = table.remove("absent") else {
-        return Ok((text, Vec::new()));
-    };
-    let names = named
-        .as_array()
-        .ok_or("`absent` is no list of capabilities")?;
-    let mut all = Vec::new();
-    for name in names {
-        let name = name.as_str().unwrap_or_default();
-        let known = Capability::ALL.into_iter().find(|one| one.name() == name);
-        all.push(known.ok_or_else(|| format!("`absent` names `{name}`, which is no capability"))?);
-    }
-    Ok((
-        toml::to_string(&table).map_err(|error| error.to_string())?,
-        all,
-    ))
 }
 
 /// What source and documents in a tree say.
