@@ -43,9 +43,9 @@ impl Context {
 
     /// Keeps a run for this process, as long as the file is held: two that resumed the same run would drive the same session.
     pub(crate) fn hold(&self, run: &str) -> Result<std::fs::File, Fatal> {
-        let folder = self.dir.join("runs");
+        let folder = self.dir.join("locks");
         std::fs::create_dir_all(&folder)?;
-        let file = std::fs::File::create(folder.join(format!("{run}.lock")))?;
+        let file = std::fs::File::create(folder.join(run))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(std::fs::TryLockError::WouldBlock) => Err(Fatal::usage(format!(
@@ -169,4 +169,26 @@ pub(crate) fn suite_hash() -> String {
         .map(|entry| format!("{} r{}", entry.id, entry.exploit.revision))
         .collect();
     blake3::hash(parts.join("\n").as_bytes()).to_hex().as_str()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_one_process_s_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Context::open(folder.path(), false).unwrap();
+        let held = context.hold("r").unwrap();
+        assert!(
+            context
+                .hold("r")
+                .unwrap_err()
+                .why
+                .contains("another process")
+        );
+        assert!(context.hold("other").is_ok());
+        drop(held);
+        assert!(context.hold("r").is_ok());
+    }
 }
