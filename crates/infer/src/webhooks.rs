@@ -68,10 +68,9 @@ impl Search<'_, '_> {
             );
         };
         if !self.given.may_delete {
-            return self.not(
-                Capability::Webhook,
-                "no event is sent to an app that was not started here",
-            );
+            let why = "no event is sent to an app that was not started here";
+            self.not(Capability::Events, why);
+            return self.not(Capability::Webhook, why);
         }
         let lists = self.ranked(&["GET"], 0, |hint| {
             let events = fit(hint, EVENTS, &[]);

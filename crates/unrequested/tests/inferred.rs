@@ -33,9 +33,10 @@ fn check(dir: &Path, tree: &Path, more: &[&str]) -> Checked {
         code: output.status.code(),
         said: String::from_utf8_lossy(&output.stderr).into_owned(),
         run: serde_json::from_slice(&output.stdout).unwrap_or_default(),
-        binding: fs::read_to_string(&config)
-            .ok()
-            .map(|text| exploit::parse_binding(&text).unwrap()),
+        binding: fs::read_to_string(&config).ok().map(|text| {
+            let (text, _) = infer::absent(text).unwrap();
+            exploit::parse_binding(&text).unwrap()
+        }),
     }
 }
 
@@ -207,7 +208,8 @@ fn a_running_app_is_found_out_as_well() {
         found.said
     );
     let binding = found.binding.as_ref().unwrap();
-    assert_eq!(binding.routes.len(), 16, "{}", found.said);
+    // What deletes, promotes or sends events is not tried out on an app that somebody else started.
+    assert_eq!(binding.routes.len(), 11, "{}", found.said);
     let config = dir.join("contract.toml");
     fs::write(&config, agent::file("study/contract.toml").unwrap().bytes).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
@@ -224,7 +226,21 @@ fn a_running_app_is_found_out_as_well() {
         run: serde_json::from_slice(&output.stdout).unwrap(),
         binding: None,
     };
-    let (one, other) = (verdicts(&found), verdicts(&given));
+    let (mut one, mut other) = (verdicts(&found), verdicts(&given));
+    for id in ["upload-anonymous", "webhook-unsigned"] {
+        assert_eq!(
+            one.remove(id).as_deref(),
+            Some("inconclusive"),
+            "{}",
+            found.said
+        );
+        assert_eq!(
+            other.remove(id).as_deref(),
+            Some("resisted"),
+            "{}",
+            given.said
+        );
+    }
     assert_eq!(one, other, "{}\n{}", found.said, given.said);
     assert_eq!(one["docs-in-production"], "exploited");
     assert_eq!(one["note-read-other-user"], "resisted");
