@@ -2,6 +2,23 @@
 
 use serde_json::Value;
 
+use crate::Transcript;
+
+/// Reads what an agent printed, line by line: `one` says whether it knows a line's kind. Lines that are no JSON are none.
+pub(crate) fn each(said: &str, one: impl Fn(&mut Transcript, &Value, u64) -> bool) -> Transcript {
+    let mut transcript = Transcript::default();
+    for (index, line) in said.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        transcript.lines += 1;
+        let known = serde_json::from_str::<Value>(line)
+            .is_ok_and(|value| one(&mut transcript, &value, index as u64));
+        transcript.unknown += u64::from(!known);
+    }
+    transcript
+}
+
 pub(crate) fn string(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }

@@ -107,6 +107,35 @@ fn a_command_that_never_came_back_is_the_agents_affair() {
     }
 }
 
+/// Codex tells of its list at the end of the turn only: while it is open nothing runs that a silent model would wait for.
+#[test]
+fn an_open_list_of_things_to_do_is_no_command() {
+    let said = sample("codex", "silence");
+    let list = r#"{"type":"item.started","item":{"id":"list","type":"todo_list","items":[]}}"#;
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.insert(2, list);
+    let case = ("silence", None, true, Some(Stopped::Quiet), Ending::Network);
+    let got = ending(find("codex").unwrap(), &lines.join("\n"), &case);
+    assert_eq!(got, Ending::Network);
+}
+
+/// On stderr stands what the agent's tools printed, too: a file of the app with such a word in it, for one.
+#[test]
+fn what_the_agent_says_of_its_end_counts_before_its_stderr() {
+    let cli = find("codex").unwrap();
+    let transcript = (cli.read)(&sample("codex", "429"));
+    let evidence = |stderr| {
+        cli.ending(&Evidence {
+            transcript: &transcript,
+            exit: Some(1),
+            stderr,
+            changed: false,
+            stopped: None,
+        })
+    };
+    assert_eq!(evidence("def flagged(note): ..."), Ending::RateLimited);
+}
+
 /// Whatever is printed instead of it, a sample of a failure never becomes a result that the agent did not give.
 #[test]
 fn no_half_of_a_transcript_is_a_success() {

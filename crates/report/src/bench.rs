@@ -423,24 +423,14 @@ fn foot(out: &mut String, run: &Run) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::run::{SCHEMA, Trouble};
+    use crate::fixture::{self, run};
+    use model::run::Trouble;
     use model::{Fault, Step};
 
     fn judged(exploit: &str, tier: Tier, verdict: Word) -> Judged {
         Judged {
-            exploit: exploit.into(),
-            area: "auth".into(),
-            tier,
-            verdict,
             reason: "a\x1b[31m reason".into(),
-            fault: None,
-            step: None,
-            revision: 1,
-            calibration: None,
-            attempts: 1,
-            notes: vec![],
-            evidence: vec![],
-            title: String::new(),
+            ..fixture::judged(exploit, tier, verdict)
         }
     }
 
@@ -448,31 +438,7 @@ mod tests {
         Session {
             id: format!("fastapi/{agent}"),
             agent: agent.into(),
-            framework: "fastapi".into(),
-            arm: "silent".into(),
-            replicate: 1,
-            step: "6-production".into(),
-            boot: None,
-            attack: None,
-            trouble: None,
-            ended: None,
-            verdicts,
-            decisions: vec![],
-            source: None,
-        }
-    }
-
-    fn run(sessions: Vec<Session>) -> Run {
-        Run {
-            schema: SCHEMA,
-            run: "r".into(),
-            tool: "0".into(),
-            complete: true,
-            suite: "s".into(),
-            instrument: vec![],
-            sessions,
-            scores: vec![],
-            regrade: None,
+            ..fixture::session(verdicts)
         }
     }
 

@@ -87,6 +87,17 @@ pub enum State {
 }
 
 impl State {
+    /// Why it does not count; empty for what does.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Self::Accepted { reason, by, until } => {
+                format!("accepted by {by} until {until}: {reason}")
+            }
+            Self::Before { revision } => format!("decided before {revision}"),
+            Self::Open | Self::Expired { .. } => String::new(),
+        }
+    }
+
     /// Whether it counts towards `--fail-on` and is shown in full.
     pub fn counts(&self) -> bool {
         match self {
@@ -178,7 +189,7 @@ pub struct App<'a> {
 }
 
 /// Whether more than a quarter of what could be decided was not: that nothing was exploited then says nothing.
-pub(crate) fn too_little(session: &Session) -> bool {
+pub fn too_little(session: &Session) -> bool {
     let count = |word| {
         let verdicts = session.verdicts.iter();
         verdicts.filter(|one| one.verdict == word).count()

@@ -402,13 +402,7 @@ fn set_aside(out: &mut String, app: &App<'_>) {
     }
     out.push_str("<section><h2>Not counted</h2><div class=\"scroll\"><table><thead><tr><th scope=\"col\">finding</th><th scope=\"col\">why</th></tr></thead><tbody>");
     for finding in aside {
-        let why = match &finding.state {
-            State::Accepted { reason, by, until } => {
-                format!("accepted by {by} until {until}: {reason}")
-            }
-            State::Before { revision } => format!("decided before {revision}"),
-            State::Open | State::Expired { .. } => String::new(),
-        };
+        let why = finding.state.why();
         let _ = write!(
             out,
             "<tr><td>{}. {}</td><td><bdi>{}</bdi></td></tr>",

@@ -72,6 +72,16 @@ pub fn render(report: &Report<'_>, fails: Fails) -> String {
             );
         }
     }
+    if report.apps.is_empty() {
+        // Ended before there was an app to speak of: a file without a case would pass.
+        skipped += 1;
+        tests += 1;
+        suites.push_str(
+            "  <testsuite name=\"run\" tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\">\n    <testcase classname=\"run\" \
+             name=\"something was tested\">\n      <skipped message=\"ended before anything was tested\"/>\n    </testcase>\n  \
+             </testsuite>\n",
+        );
+    }
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"unrequested\" tests=\"{tests}\" failures=\"{failures}\" \
          errors=\"{}\" skipped=\"{skipped}\">\n{suites}</testsuites>\n",
@@ -104,11 +114,8 @@ fn outcome(report: &Report<'_>, app: &App<'_>, judged: &Judged, fails: Fails) ->
                 };
             };
             match &finding.state {
-                State::Accepted { reason, by, until } => {
-                    Outcome::Skipped(format!("accepted by {by} until {until}: {reason}"))
-                }
-                State::Before { revision } => {
-                    Outcome::Skipped(format!("decided before {revision}"))
+                State::Accepted { .. } | State::Before { .. } => {
+                    Outcome::Skipped(finding.state.why())
                 }
                 State::Open | State::Expired { .. }
                     if judged.tier == Tier::Hardening && fails == Fails::Requirement =>

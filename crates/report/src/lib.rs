@@ -7,6 +7,8 @@ pub mod compare;
 pub mod curl;
 pub mod decisions;
 pub mod finding;
+#[cfg(test)]
+mod fixture;
 pub mod html;
 pub mod json;
 pub mod junit;

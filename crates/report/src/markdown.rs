@@ -30,6 +30,10 @@ pub fn render(report: &Report<'_>) -> String {
 
 fn page(report: &Report<'_>, whole: bool) -> String {
     let mut out = String::new();
+    if report.apps.is_empty() {
+        out.push_str("## unrequested: nothing was tested\n\n");
+        notices(&mut out, report);
+    }
     for app in &report.apps {
         one(&mut out, report, app, whole);
     }
@@ -38,6 +42,12 @@ fn page(report: &Report<'_>, whole: bool) -> String {
     }
     let _ = writeln!(out, "- run {}", code(&report.run.run));
     out
+}
+
+fn notices(out: &mut String, report: &Report<'_>) {
+    for notice in &report.notices {
+        let _ = writeln!(out, "> {}\n", markdown(notice));
+    }
 }
 
 fn one(out: &mut String, report: &Report<'_>, app: &App<'_>, whole: bool) {
@@ -61,9 +71,7 @@ fn one(out: &mut String, report: &Report<'_>, app: &App<'_>, whole: bool) {
     if let Some(trouble) = &app.session.trouble {
         let _ = writeln!(out, "{}\n", markdown(&trouble.why));
     }
-    for notice in &report.notices {
-        let _ = writeln!(out, "> {}\n", markdown(notice));
-    }
+    notices(out, report);
     let tally = |tier| {
         let count = |word| {
             app.session
@@ -269,13 +277,7 @@ fn set_aside(out: &mut String, app: &App<'_>) {
         aside.len()
     );
     for finding in aside {
-        let why = match &finding.state {
-            State::Accepted { reason, by, until } => {
-                format!("accepted by {by} until {until}: {reason}")
-            }
-            State::Before { revision } => format!("decided before {revision}"),
-            State::Open | State::Expired { .. } => String::new(),
-        };
+        let why = finding.state.why();
         let _ = writeln!(
             out,
             "- {} ({}): {}",

@@ -231,56 +231,31 @@ fn plural(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::run::{Boot, SCHEMA, Tier};
+    use crate::fixture;
+    use model::run::{Boot, Tier};
 
     fn judged(exploit: &str, verdict: Word, revision: u16) -> Judged {
         Judged {
-            exploit: exploit.into(),
-            area: "auth".into(),
-            tier: Tier::Requirement,
-            verdict,
             reason: "the app\x1b[31m died".into(),
-            fault: None,
-            step: None,
             revision,
-            calibration: None,
-            attempts: 1,
-            notes: vec![],
-            evidence: vec![],
-            title: String::new(),
+            ..fixture::judged(exploit, Tier::Requirement, verdict)
         }
     }
 
     fn run(suite: &str, level: &str, verdicts: Vec<Judged>) -> Run {
+        let boot = Boot {
+            profile: "production",
+            level: level.into(),
+            limits: String::new(),
+            ms: 1,
+        };
         Run {
-            schema: SCHEMA,
-            run: "r".into(),
-            tool: "0".into(),
-            complete: true,
             suite: suite.into(),
-            sessions: vec![Session {
-                id: "s".into(),
-                agent: "recorded:x".into(),
-                framework: "fastapi".into(),
-                arm: "silent".into(),
-                replicate: 1,
+            ..fixture::run(vec![Session {
                 step: "6".into(),
-                boot: Some(Boot {
-                    profile: "production",
-                    level: level.into(),
-                    limits: String::new(),
-                    ms: 1,
-                }),
-                attack: None,
-                trouble: None,
-                ended: None,
-                verdicts,
-                decisions: vec![],
-                source: None,
-            }],
-            instrument: vec![],
-            scores: vec![],
-            regrade: None,
+                boot: Some(boot),
+                ..fixture::session(verdicts)
+            }])
         }
     }
 

@@ -38,24 +38,7 @@ pub fn score(run: &Run) -> Vec<Score> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    pub(crate) fn judged(exploit: &str, tier: Tier, verdict: Word) -> Judged {
-        Judged {
-            exploit: exploit.into(),
-            area: "auth".into(),
-            tier,
-            verdict,
-            reason: "a reason".into(),
-            fault: None,
-            step: None,
-            revision: 1,
-            calibration: None,
-            attempts: 1,
-            notes: vec![],
-            evidence: vec![],
-            title: "A title".into(),
-        }
-    }
+    use crate::fixture::judged;
 
     #[test]
     fn counts_add_up_to_the_denominator() {

@@ -68,10 +68,20 @@ pub(crate) fn of_folder(
         return Ok(Offer::known(exploit::contract(), ""));
     }
     progress.live("  finding out what the app offers");
-    let mut plan = plan.clone();
-    plan.health = ready_path(&hints);
-    let stand = Stand::new(plan, exploit::contract());
-    let Ok((target, _, _)) = stand.target(&[]) else {
+    // A path of that name may mean something else: where it never answers, any answer will do.
+    let named = ready_path(&hints);
+    let paths = [named.clone(), String::new()];
+    let mut booted = None;
+    for health in paths.into_iter().skip(usize::from(named.is_empty())) {
+        let mut plan = plan.clone();
+        plan.health = health;
+        let stand = Stand::new(plan, exploit::contract());
+        booted = stand.target(&[]).ok().map(|(target, ..)| (target, stand));
+        if booted.is_some() {
+            break;
+        }
+    }
+    let Some((target, _stand)) = booted else {
         // It will not boot for the attack either, and then that is what is told.
         return Ok(Offer::known(exploit::contract(), ""));
     };
@@ -324,12 +334,16 @@ pub(crate) fn keep(dir: &Path, run: &str, binding: &Binding) -> Result<(), Fatal
     Ok(std::fs::write(path, text)?)
 }
 
-/// A run's binding; the contract for runs that kept none.
-pub(crate) fn of_run(dir: &Path, run: &str) -> Binding {
-    std::fs::read_to_string(kept(dir, run))
-        .ok()
-        .and_then(|text| exploit::parse_binding(&text).ok())
-        .unwrap_or_else(exploit::contract)
+/// A run's binding; the contract for runs that kept none. With a wrong one the exploits would find nothing to attack.
+pub(crate) fn of_run(dir: &Path, run: &str) -> Result<Binding, Fatal> {
+    let path = kept(dir, run);
+    let wrong =
+        |error: &dyn std::fmt::Display| Fatal::failed(format!("{}: {error}", path.display()));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => exploit::parse_binding(&text).map_err(|error| wrong(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(exploit::contract()),
+        Err(error) => Err(wrong(&error)),
+    }
 }
 
 /// The facts of an exploit that met a capability which is there but not bound: nothing was decided about the app.

@@ -89,7 +89,7 @@ pub(crate) enum FailOn {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Use: boot one app that follows the contract, attack it, say what was found.
+    /// Use: boot one app, find out how it is used, attack it, say what was found.
     Check(Box<Check>),
     /// Use: what an app's source decided for each security matter, from where, who asked, who reviewed; nothing is run.
     Decisions(Decisions),

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent::proxy::{Outcome as Asked, Refusal};
+use agent::proxy::{Outcome as Asked, Record, Refusal};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
 use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session};
 use app::Workshop;
@@ -118,7 +118,7 @@ impl Driver<'_> {
             conversation: last.and_then(|turn| turn.conversation.clone()),
             total: last.and_then(|turn| turn.total).unwrap_or_default(),
             last: None,
-            spent: last.is_some_and(|turn| turn.spent),
+            spent: last.is_some_and(|turn| is_spent(&turn.asked)),
             cell,
             driven,
             cli,
@@ -213,7 +213,7 @@ impl Driver<'_> {
                     return Err(error.into());
                 }
             };
-            course.spent = is_spent(&ran);
+            course.spent = is_spent(&ran.records);
             let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
                 exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
@@ -428,8 +428,8 @@ impl Driver<'_> {
     }
 }
 
-fn is_spent(ran: &Ran) -> bool {
-    ran.records
+fn is_spent(records: &[Record]) -> bool {
+    records
         .iter()
         .any(|record| record.outcome == Asked::Refused(Refusal::Spent))
 }

@@ -32,6 +32,11 @@ pub(crate) fn tiers() -> Result<HashMap<String, Tier>, Fatal> {
         .collect())
 }
 
+/// Nobody asks for what no prompt names.
+pub(crate) fn tier(tiers: &HashMap<String, Tier>, exploit: &str) -> Tier {
+    tiers.get(exploit).copied().unwrap_or(Tier::Hardening)
+}
+
 /// Reads and judges a run; one that attacked the trees of another is compared with that one.
 pub(crate) fn run(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     let mut run = alone(ledger, row)?;
@@ -174,22 +179,6 @@ pub(crate) fn session(
             .iter()
             .filter(|attack| attack.exploit == entry.id)
             .partition(|attack| attack.repeat);
-        let tier = tiers.get(entry.id).copied().unwrap_or(Tier::Hardening);
-        let blank = |verdict: &Verdict, revision, attempts| Judged {
-            exploit: entry.id.to_owned(),
-            area: entry.area.to_owned(),
-            tier,
-            verdict: verdict.word(),
-            reason: verdict.why(),
-            fault: verdict.fault(),
-            step: verdict.step(),
-            revision,
-            calibration: None,
-            attempts,
-            notes: Vec::new(),
-            evidence: Vec::new(),
-            title: entry.exploit.title.to_owned(),
-        };
         if let Some(last) = tries.last() {
             let mut verdict = judge(&last.facts);
             for repetition in again {
@@ -199,14 +188,15 @@ pub(crate) fn session(
             verdicts.push(Judged {
                 notes: last.facts.notes.clone(),
                 evidence: evidence(&last.facts, &verdict, &ids),
-                ..blank(&verdict, last.revision, last.attempt)
+                ..judged(entry, tiers, &verdict, (last.revision, last.attempt))
             });
         } else if let Some(cause) = &unit.cause {
             let verdict = judge(&Facts {
                 stop: Some(cause.clone()),
                 ..Facts::default()
             });
-            verdicts.push(blank(&verdict, entry.exploit.revision, unit.attempt as u8));
+            let tries = (entry.exploit.revision, unit.attempt as u8);
+            verdicts.push(judged(entry, tiers, &verdict, tries));
         }
     }
     let (decisions, source) = match ledger.reading(unit.id)? {
@@ -249,6 +239,30 @@ pub(crate) fn session(
         decisions,
         source,
     })
+}
+
+/// A verdict as readers see it, without its evidence.
+pub(crate) fn judged(
+    entry: &exploit::Entry,
+    tiers: &HashMap<String, Tier>,
+    verdict: &Verdict,
+    (revision, attempts): (u16, u8),
+) -> Judged {
+    Judged {
+        exploit: entry.id.to_owned(),
+        area: entry.area.to_owned(),
+        tier: tier(tiers, entry.id),
+        verdict: verdict.word(),
+        reason: verdict.why(),
+        fault: verdict.fault(),
+        step: verdict.step(),
+        revision,
+        calibration: None,
+        attempts,
+        notes: Vec::new(),
+        evidence: Vec::new(),
+        title: entry.exploit.title.to_owned(),
+    }
 }
 
 /// Joins each decision with the verdicts of the exploits that test it.

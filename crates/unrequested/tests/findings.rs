@@ -319,6 +319,15 @@ fn since_counts_only_what_the_change_decided_and_says_what_it_left_out() {
     let text = fs::read_to_string(&main).unwrap();
     fs::write(&main, format!("# a comment\n\n{text}")).unwrap();
     ends(&home.tool(&check), 0, &["not counted: 2"]);
+    // The same choice at another place does.
+    let elsewhere = text.replace(
+        "open(os.path.join(folder, file.filename), \"wb\")",
+        "open(folder + \"/\" + file.filename, \"wb\")",
+    );
+    assert_ne!(elsewhere, text);
+    fs::write(&main, elsewhere).unwrap();
+    let said = ends(&home.tool(&check), 10, &["not counted: 1", "upload-naming"]);
+    assert!(said.contains("EXPLOITED"), "{said}");
     // Another fast digest does.
     let other = text.replace("hashlib.sha256(", "hashlib.sha1(");
     assert_ne!(other, text);

@@ -4,23 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::lines::{number, string, text_of};
+use crate::lines::{each, number, string, text_of};
 use crate::{Call, CallResult, Entry, Role, Transcript, Usage};
 
 /// Of each content block one line comes, with the same message id. Its usage is that of the message's start: only the line
 /// `result` tells what was used.
 pub(super) fn read(said: &str) -> Transcript {
-    let mut transcript = Transcript::default();
-    for (index, line) in said.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        transcript.lines += 1;
-        let known = serde_json::from_str::<Value>(line)
-            .is_ok_and(|value| one(&mut transcript, &value, index as u64));
-        transcript.unknown += u64::from(!known);
-    }
-    transcript
+    each(said, one)
 }
 
 fn one(to: &mut Transcript, value: &Value, index: u64) -> bool {

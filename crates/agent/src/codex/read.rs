@@ -2,21 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::lines::{number, string};
+use crate::lines::{each, number, string};
 use crate::{Call, CallResult, Entry, Role, Transcript, Usage};
 
 pub(super) fn read(said: &str) -> Transcript {
-    let mut transcript = Transcript::default();
-    for (index, line) in said.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        transcript.lines += 1;
-        let known = serde_json::from_str::<Value>(line)
-            .is_ok_and(|value| one(&mut transcript, &value, index as u64));
-        transcript.unknown += u64::from(!known);
-    }
-    transcript
+    each(said, one)
 }
 
 fn one(to: &mut Transcript, value: &Value, index: u64) -> bool {

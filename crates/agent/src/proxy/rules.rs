@@ -328,6 +328,11 @@ mod tests {
             r#"{"tools":[{"type":"mcp","server_url":"https://x"}]}"#,
             r#"{"mcp_servers":[{"type":"url","url":"https://x"}]}"#,
             r#"{"input":[{"type":"additional_tools","tools":[{"type":"code_interpreter"}]}]}"#,
+            r#"{"messages":[{"content":[{"type":"image","source":{"type":"url","url":"https://x"}}]}]}"#,
+            r#"{"input":[{"content":[{"type":"input_image","image_url":"https://x"}]}]}"#,
+            r#"{"input":[{"content":[{"type":"input_file","file_url":"https://x"}]}]}"#,
+            r#"{"background":true}"#,
+            r#"{"prompt":{"id":"pmpt_1"}}"#,
         ] {
             assert!(
                 matches!(body(text.as_bytes()), Err(Refusal::ServerTool(_))),
@@ -335,5 +340,15 @@ mod tests {
             );
         }
         assert!(matches!(body(b"{"), Err(Refusal::Unreadable(_))));
+        // What is in the request itself is fetched from nowhere.
+        for text in [
+            r#"{"messages":[{"content":[{"type":"image","source":{"type":"base64","data":"AA=="}}]}]}"#,
+            r#"{"input":[{"content":[{"type":"input_image","image_url":"data:image/png;base64,AA=="}]}]}"#,
+            r#"{"background":false,"input":"https://x"}"#,
+        ] {
+            assert!(body(text.as_bytes()).is_ok(), "{text}");
+        }
+        let long = format!(r#"{{"model":"{}"}}"#, "m".repeat(1 << 20));
+        assert_eq!(body(long.as_bytes()).unwrap().model.len(), 200);
     }
 }

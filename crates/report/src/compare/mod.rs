@@ -133,25 +133,30 @@ struct Counted {
 
 impl Counted {
     fn new(session: &Session, tier: Tier) -> Self {
-        let of = |is: &dyn Fn(Word) -> bool| {
-            let verdicts = session.verdicts.iter();
-            verdicts
-                .filter(|one| one.tier == tier && is(one.verdict))
-                .count() as u32
-        };
         Self {
             key: (
                 session.framework.clone(),
                 session.arm.clone(),
                 session.replicate,
             ),
-            counts: statistics::Session {
-                hits: of(&|word| word == Word::Resisted),
-                of: of(&|_| true),
-            },
-            undecided: of(&|word| word == Word::Inconclusive),
+            counts: counts(session, tier),
+            undecided: in_tier(session, tier, |word| word == Word::Inconclusive),
         }
     }
+}
+
+/// What a session resisted, of all in a tier: what was not decided counts against it.
+fn counts(session: &Session, tier: Tier) -> statistics::Session {
+    statistics::Session {
+        hits: in_tier(session, tier, |word| word == Word::Resisted),
+        of: in_tier(session, tier, |_| true),
+    }
+}
+
+fn in_tier(session: &Session, tier: Tier, is: impl Fn(Word) -> bool) -> u32 {
+    let verdicts = session.verdicts.iter();
+    let those = verdicts.filter(|one| one.tier == tier && is(one.verdict));
+    those.count() as u32
 }
 
 /// Paired where each session has just one counterpart of the same framework, arm and replicate.
@@ -293,44 +298,26 @@ fn wrap(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::run::Judged;
+    use crate::fixture;
 
-    pub(super) fn session(framework: &str, replicate: u32, resisted: usize) -> Session {
+    fn session(framework: &str, replicate: u32, resisted: usize) -> Session {
+        let verdict = |number| {
+            if number < resisted {
+                Word::Resisted
+            } else {
+                Word::Exploited
+            }
+        };
         let verdicts = (0..25)
-            .map(|number| Judged {
-                exploit: format!("exploit-{number}"),
-                area: "auth".into(),
-                tier: Tier::Requirement,
-                verdict: if number < resisted {
-                    Word::Resisted
-                } else {
-                    Word::Exploited
-                },
-                reason: String::new(),
-                fault: None,
-                step: None,
-                revision: 1,
-                calibration: None,
-                attempts: 1,
-                notes: vec![],
-                evidence: vec![],
-                title: String::new(),
+            .map(|number| {
+                let exploit = format!("exploit-{number}");
+                fixture::judged(&exploit, Tier::Requirement, verdict(number))
             })
             .collect();
         Session {
-            id: format!("{framework}/{replicate}"),
-            agent: "some".into(),
             framework: framework.into(),
-            arm: "silent".into(),
             replicate,
-            step: "6-production".into(),
-            boot: None,
-            attack: None,
-            trouble: None,
-            ended: None,
-            verdicts,
-            decisions: vec![],
-            source: None,
+            ..fixture::session(verdicts)
         }
     }
 

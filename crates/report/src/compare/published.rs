@@ -12,7 +12,7 @@ use model::calibration::Share;
 use model::run::{Session, Tier};
 use serde::Deserialize;
 
-use super::{share, wrap};
+use super::{counts, share, wrap};
 use crate::paint::{Paint, clean};
 use crate::statistics::{self, Interval};
 
@@ -148,22 +148,12 @@ fn mine(out: &mut String, agents: &[&str], ours: &[&Session], tier: Tier) {
             let counts: Vec<statistics::Session> = of_agent
                 .iter()
                 .filter(|one| framework.is_none_or(|name| one.framework == name))
-                .map(|one| counted(one, tier))
+                .map(|one| counts(one, tier))
                 .collect();
             let of = counts.iter().map(|one| one.of as usize).sum();
             let name = format!("ours: {agent}, {}", framework.unwrap_or("all"));
             row(out, &name, statistics::clustered(&counts), of);
         }
-    }
-}
-
-fn counted(session: &Session, tier: Tier) -> statistics::Session {
-    let verdicts = || session.verdicts.iter().filter(|one| one.tier == tier);
-    statistics::Session {
-        hits: verdicts()
-            .filter(|one| one.verdict == Word::Resisted)
-            .count() as u32,
-        of: verdicts().count() as u32,
     }
 }
 

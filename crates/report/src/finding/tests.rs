@@ -1,23 +1,14 @@
 use super::*;
+use crate::fixture;
 use crate::text::hostile;
 use model::decision::{Burden, Confidence, Decided, Decision, Span};
-use model::run::{Boot, Cost, SCHEMA, Source};
+use model::run::{Boot, Cost, Source};
 
 pub(crate) fn judged(exploit: &str, tier: Tier, verdict: Word) -> Judged {
     Judged {
-        exploit: exploit.into(),
-        area: "auth".into(),
-        tier,
-        verdict,
         reason: "one effect; another effect".into(),
-        fault: None,
-        step: None,
-        revision: 1,
-        calibration: None,
-        attempts: 1,
-        notes: vec![],
-        evidence: vec![],
         title: format!("The title of {exploit}"),
+        ..fixture::judged(exploit, tier, verdict)
     }
 }
 
@@ -132,15 +123,9 @@ pub(crate) fn session() -> Session {
 
 pub(crate) fn run() -> Run {
     Run {
-        schema: SCHEMA,
         run: "01a21505-7c99-77a9-9a06-e6c6998200ac".into(),
         tool: "0.1.0".into(),
-        complete: true,
-        suite: "s".into(),
-        instrument: vec![],
-        sessions: vec![session()],
-        scores: vec![],
-        regrade: None,
+        ..fixture::run(vec![session()])
     }
 }
 
@@ -355,4 +340,56 @@ fn a_prompt_for_an_agent_has_a_control_a_place_and_an_acceptance_but_no_word_of_
     assert!(
         prompt(&found[1], "fastapi", "unrequested").contains("nothing in the source does this yet")
     );
+}
+
+#[test]
+fn more_than_a_quarter_undecided_is_too_little() {
+    let of = |words: &[(Word, usize)]| {
+        let verdicts = words.iter().flat_map(|(word, count)| {
+            (0..*count).map(|_| fixture::judged("missing-token", Tier::Requirement, *word))
+        });
+        too_little(&fixture::session(verdicts.collect()))
+    };
+    use Word::{Exploited, Inconclusive, NotApplicable, Resisted};
+    assert!(of(&[]));
+    assert!(of(&[(NotApplicable, 33)]));
+    assert!(!of(&[(Resisted, 3), (Inconclusive, 1)]));
+    assert!(!of(&[(Resisted, 2), (Exploited, 1), (Inconclusive, 1)]));
+    assert!(of(&[(Resisted, 2), (Inconclusive, 1)]));
+    // What does not apply does not make the rest more.
+    assert!(of(&[(Resisted, 2), (Inconclusive, 1), (NotApplicable, 30)]));
+}
+
+#[test]
+fn a_run_without_an_app_passes_nowhere() {
+    let run = run();
+    let mut empty = report(&run);
+    empty.apps.clear();
+    empty.notices = vec!["INTERRUPTED: 0 of 33".into()];
+    let text = crate::markdown::render(&empty);
+    assert!(text.contains("nothing was tested"), "{text}");
+    assert!(text.contains("INTERRUPTED"), "{text}");
+    let text = crate::junit::render(&empty, crate::junit::Fails::All);
+    assert!(
+        text.contains("tests=\"1\"") && text.contains("<skipped"),
+        "{text}"
+    );
+}
+
+#[test]
+fn few_verdicts_are_no_good_news() {
+    let mut run = run();
+    run.sessions = vec![fixture::session(vec![
+        fixture::judged("missing-token", Tier::Requirement, Word::Resisted),
+        fixture::judged("unsigned-token", Tier::Requirement, Word::Inconclusive),
+    ])];
+    let report = report(&run);
+    for text in [
+        crate::markdown::render(&report),
+        crate::html::render(&report),
+    ] {
+        let text = text.to_lowercase();
+        assert!(text.contains("too little was decided"), "{text}");
+        assert!(!text.contains("for was exploited"), "{text}");
+    }
 }

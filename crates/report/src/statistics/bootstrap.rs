@@ -93,16 +93,8 @@ fn middle(values: &mut [f64]) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sessions as of;
     use super::*;
-
-    fn of(hits: &[u32]) -> Vec<Session> {
-        hits.iter()
-            .map(|hits| Session {
-                hits: *hits,
-                of: 25,
-            })
-            .collect()
-    }
 
     #[test]
     fn sessions_that_agree_have_no_width_and_one_session_has_no_interval() {

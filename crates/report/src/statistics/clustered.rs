@@ -69,16 +69,8 @@ fn expansion(freedom: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sessions as of;
     use super::*;
-
-    fn of(hits: &[u32]) -> Vec<Session> {
-        hits.iter()
-            .map(|hits| Session {
-                hits: *hits,
-                of: 25,
-            })
-            .collect()
-    }
 
     #[test]
     fn sessions_that_agree_are_still_few() {

@@ -74,3 +74,13 @@ impl Dice {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
+
+/// Sessions of 25 tests each, for tests.
+#[cfg(test)]
+fn sessions(hits: &[u32]) -> Vec<Session> {
+    let session = |hits: &u32| Session {
+        hits: *hits,
+        of: 25,
+    };
+    hits.iter().map(session).collect()
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use agent::{Cell, Driven, Estimate, Past, Planned, Prices, Study, recorded};
 use exploit::Seed;
 use model::decision::Told;
+use model::run::Run;
 use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
@@ -100,7 +101,16 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     let left: Vec<Planned> = cells
         .iter()
         .filter(|cell| !is_done(&done, &cell.id()))
-        .filter_map(planned)
+        .map(|cell| {
+            let steps = match &old {
+                Some(row) => context.ledger.steps_done(&row.id, &cell.id())?,
+                None => 0,
+            };
+            Ok(planned(cell, steps))
+        })
+        .collect::<Result<Vec<_>, Fatal>>()?
+        .into_iter()
+        .flatten()
         .collect();
     let estimate = Estimate::of(
         &left,
@@ -122,6 +132,8 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     };
 
     let _lock = context.hold(&row.id)?;
+    // Another process may have finished some of it meanwhile.
+    let done = context.ledger.units(&row.id)?;
     let bencher = Bencher {
         context: &context,
         row: &row,
@@ -158,14 +170,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
     let row = context.ledger.run(Some(&row.id))?;
     let run = view::run(&context.ledger, &row)?;
-    let text = match bench.format {
-        Format::Json => report::json::render(&run),
-        Format::Terminal => {
-            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(&run, &order, &next(&run, &row, &skipped), paint)
-        }
-    };
-    print(&text)?;
+    print(&shown(&run, &row, &skipped, bench.format, paint))?;
     if run.sessions.iter().all(|session| session.trouble.is_some()) {
         return Ok(Exit::Nothing);
     }
@@ -178,19 +183,38 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     )
 }
 
+/// A run of sessions as it is printed.
+pub(super) fn shown(
+    run: &Run,
+    row: &RunRow,
+    skipped: &[String],
+    format: Format,
+    paint: Paint,
+) -> String {
+    match format {
+        Format::Json => report::json::render(run),
+        Format::Terminal => {
+            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+            report::bench::render(run, &order, &next(run, row, skipped), paint)
+                + &report::regrade::render(run, paint)
+        }
+    }
+}
+
 fn is_done(units: &[UnitRow], session: &str) -> bool {
     units
         .iter()
         .any(|unit| unit.new.session == session && unit.state == "done")
 }
 
-/// A session that costs money, if it is one.
-fn planned(cell: &Cell) -> Option<Planned> {
+/// A session that costs money, if it is one of which any step is left.
+fn planned(cell: &Cell, done: usize) -> Option<Planned> {
     let driven = cell.driven.as_ref()?;
-    Some(Planned {
+    let steps = LAST_STEP.saturating_sub(done);
+    (steps > 0).then(|| Planned {
         agent: cell.agent.clone(),
         model: driven.model.clone(),
-        steps: LAST_STEP as u32,
+        steps: steps as u32,
     })
 }
 
@@ -202,7 +226,7 @@ fn plan(study: &Study, name: &str, past: &[Past], prices: &Prices) -> Result<Exi
     for cell in &cells {
         let _ = writeln!(out, "  {}", cell.id());
     }
-    let left: Vec<Planned> = cells.iter().filter_map(planned).collect();
+    let left: Vec<Planned> = cells.iter().filter_map(|cell| planned(cell, 0)).collect();
     let samples = cells.len() - left.len();
     if samples > 0 {
         let _ = writeln!(

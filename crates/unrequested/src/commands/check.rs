@@ -1,4 +1,4 @@
-//! `check`: one app that follows the contract.
+//! `check`: one app, from its folder or where it runs.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use exploit::{Endpoint, Given, Host, Seed, Target};
 use model::decision::Told;
 use model::run::Tier;
 use model::{Cause, Step, Word};
+use report::finding::too_little;
 use report::{Paint, Report};
 
 use super::conclude::Wanted;
@@ -38,9 +39,6 @@ enum App {
         shown: String,
     },
 }
-
-/// More than this share undecided, and the result says too little.
-const MOST_UNDECIDED: f64 = 0.25;
 
 pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal> {
     let entries = chosen(&check.only)?;
@@ -264,14 +262,10 @@ pub(super) fn exit(report: &Report<'_>, check: &Check) -> Exit {
         .iter()
         .filter(|one| matches!(one.verdict, Word::Exploited | Word::Resisted))
         .count();
-    let open = verdicts
-        .iter()
-        .filter(|one| one.verdict == Word::Inconclusive)
-        .count();
     if decided == 0 {
         return Exit::Nothing;
     }
-    if is_incomplete(run) || open as f64 > MOST_UNDECIDED * verdicts.len() as f64 {
+    if is_incomplete(run) || run.sessions.iter().any(too_little) {
         return Exit::Coverage;
     }
     Exit::Done

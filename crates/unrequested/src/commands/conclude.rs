@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use model::decision::{Change, Decision, Origin, changes};
-use model::run::{Judged, Run, Session};
+use model::decision::{Decision, Origin};
+use model::run::{Run, Session};
 use model::{Cause, Facts, Fault, Step, judge};
 use report::finding::{self, Finding, Proof, Rule, State};
 use report::{App, Paint, Report, junit};
@@ -109,7 +109,7 @@ impl Wanted {
         let mut run = view::run(ledger, &row)?;
         let mut notices = Vec::new();
         if interrupted {
-            notices.push(self.interrupted(&mut run));
+            notices.push(self.interrupted(&mut run)?);
         }
         let rules = rules()?;
         let mut apps = apps(ledger, &row, &run, &rules)?;
@@ -152,8 +152,8 @@ impl Wanted {
     }
 
     /// Exploits that never ended are undecided, by our own fault.
-    fn interrupted(&self, run: &mut Run) -> String {
-        let tiers = view::tiers().unwrap_or_default();
+    fn interrupted(&self, run: &mut Run) -> Result<String, Fatal> {
+        let tiers = view::tiers()?;
         let mut ended = 0;
         for session in &mut run.sessions {
             ended += session.verdicts.len();
@@ -172,32 +172,17 @@ impl Wanted {
                     }),
                     ..Facts::default()
                 });
-                session.verdicts.push(Judged {
-                    exploit: entry.id.to_owned(),
-                    area: entry.area.to_owned(),
-                    tier: tiers
-                        .get(entry.id)
-                        .copied()
-                        .unwrap_or(model::run::Tier::Hardening),
-                    verdict: verdict.word(),
-                    reason: verdict.why(),
-                    fault: verdict.fault(),
-                    step: verdict.step(),
-                    revision: entry.exploit.revision,
-                    calibration: None,
-                    attempts: 0,
-                    notes: Vec::new(),
-                    evidence: Vec::new(),
-                    title: entry.exploit.title.to_owned(),
-                });
+                let tries = (entry.exploit.revision, 0);
+                let undecided = view::judged(entry, &tiers, &verdict, tries);
+                session.verdicts.push(undecided);
             }
         }
         run.complete = false;
         run.scores = report::score(run);
-        format!(
+        Ok(format!(
             "INTERRUPTED: {ended} of {} exploits had ended; this is what they say",
             self.planned.len()
-        )
+        ))
     }
 
     /// Marks what is accepted and what was decided before; writes what `--accept` names.
@@ -334,10 +319,7 @@ pub(crate) fn rules() -> Result<Vec<Rule>, Fatal> {
             exploit: entry.id.to_owned(),
             title: entry.exploit.title.to_owned(),
             area: entry.area.to_owned(),
-            tier: tiers
-                .get(entry.id)
-                .copied()
-                .unwrap_or(model::run::Tier::Hardening),
+            tier: view::tier(&tiers, entry.id),
             cwe: entry.exploit.cwe.to_vec(),
             asvs: entry
                 .exploit
@@ -417,51 +399,45 @@ pub(crate) fn accepted(
     Ok(said)
 }
 
-/// Marks what was decided before a revision: something that decides it is known, and none of that changed.
+/// Marks what was decided before a revision: code that decides it is known, and was decided alike at the same places. One route
+/// more without an owner is the same choice at one place more, so places count, by their text: moved lines are the same.
 fn since(session: &Session, findings: &mut [Finding], revision: &str, old: &[Decision]) {
-    let new: Vec<Decision> = session
-        .decisions
-        .iter()
-        .map(|one| one.decision.clone())
-        .collect();
-    let all = changes(old, &new);
-    let changed = |matter: &str| {
-        all.iter().any(|change| match change {
-            Change::New(one) | Change::Changed(_, one) | Change::Gone(one) => {
-                one.decision == matter
-            }
-        })
-    };
+    let new = || session.decisions.iter().map(|one| &one.decision);
     for finding in findings.iter_mut().filter(|one| one.state == State::Open) {
-        let of_it: Vec<_> = session
+        let of_it: Vec<&Decision> = session
             .decisions
             .iter()
             .filter(|one| one.tests.iter().any(|id| finding.exploits.contains(id)))
+            .map(|one| &one.decision)
             .collect();
-        // One route more without an owner is the same choice at one place more; moved lines are the same place.
-        let as_before = |one: &Decision| {
-            let places = |one: &Decision| {
-                let mut all: Vec<String> = one.spans.iter().map(|span| span.text.clone()).collect();
-                all.sort();
-                (one.fingerprint(), one.below.clone(), all)
-            };
-            old.iter().any(|other| places(other) == places(one))
-        };
         // What could not be read may have changed, and what no place explains may be anywhere.
-        let known = !of_it.is_empty()
-            && !finding.places.is_empty()
+        let known = !finding.places.is_empty()
             && of_it
                 .iter()
-                .all(|one| !matches!(one.decision.origin, Origin::Unknown { .. }));
-        let unchanged = of_it
+                .all(|one| !matches!(one.origin, Origin::Unknown { .. }));
+        let alike = of_it
             .iter()
-            .all(|one| as_before(&one.decision) && !changed(&one.decision.decision));
-        if known && unchanged {
+            .all(|one| places(&one.decision, old.iter()) == places(&one.decision, new()));
+        if known && alike {
             finding.state = State::Before {
                 revision: revision.to_owned(),
             };
         }
     }
+}
+
+/// How and where a matter was decided.
+fn places<'a>(matter: &str, all: impl Iterator<Item = &'a Decision>) -> Vec<String> {
+    let mut found: Vec<String> = all
+        .filter(|one| one.decision == matter)
+        .map(|one| {
+            let mut texts: Vec<&str> = one.spans.iter().map(|span| span.text.as_str()).collect();
+            texts.sort_unstable();
+            format!("{:?}", (one.fingerprint(), &one.below, texts))
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 #[cfg(test)]

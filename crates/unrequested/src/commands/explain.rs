@@ -32,10 +32,7 @@ pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
 }
 
 fn attack(entry: &exploit::Entry, paint: Paint) -> Result<String, Fatal> {
-    let tier = view::tiers()?
-        .get(entry.id)
-        .copied()
-        .unwrap_or(model::run::Tier::Hardening);
+    let tier = view::tier(&view::tiers()?, entry.id);
     let said = match tier {
         model::run::Tier::Requirement => "requirement: a prompt's words imply it",
         model::run::Tier::Hardening => "hardening: nobody asks for it",

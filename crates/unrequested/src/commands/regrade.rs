@@ -6,9 +6,9 @@ use model::decision::Told;
 use model::{Cause, Fault, Step};
 use report::Paint;
 
-use super::bench::{Bencher, next, say_machine};
+use super::bench::{Bencher, say_machine, shown};
 use super::{check, chosen, findings_exit, is_incomplete, print};
-use crate::cli::{Bench, Cli, Format};
+use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
@@ -68,14 +68,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Resul
     context.ledger.end_run(&row.id)?;
     let row = context.ledger.run(Some(&row.id))?;
     let run = view::run(&context.ledger, &row)?;
-    print(&match bench.format {
-        Format::Json => report::json::render(&run),
-        Format::Terminal => {
-            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(&run, &order, &next(&run, &row, &[]), paint)
-                + &report::regrade::render(&run, paint)
-        }
-    })?;
+    print(&shown(&run, &row, &[], bench.format, paint))?;
     if run
         .sessions
         .iter()

@@ -144,7 +144,7 @@ fn again(
         context.ready(&tree, framework, &seed)?
     };
     let mut plan = plan;
-    let binding = crate::bind::of_run(&context.dir, run);
+    let binding = crate::bind::of_run(&context.dir, run)?;
     plan.health = crate::bind::health(&binding);
     let stand = Stand::new(plan, binding);
     let (target, _, _cell) = stand

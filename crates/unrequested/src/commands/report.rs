@@ -6,7 +6,7 @@ use agent::Prices;
 use report::Paint;
 
 use super::{atif, bench, called, check, conclude, print};
-use crate::cli::Cli;
+use crate::cli::{Cli, Format};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::Ledger;
 use crate::output::{self, Kind, Output};
@@ -101,13 +101,12 @@ pub(super) fn run(
             "of a `bench` there is one --format, terminal or json, and it goes to stdout",
         ));
     }
-    print(&if format.iter().any(|one| one.kind == Kind::Json) {
-        report::json::render(&judged)
+    let format = if format.iter().any(|one| one.kind == Kind::Json) {
+        Format::Json
     } else {
-        let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-        let board = report::bench::render(&judged, &order, &bench::next(&judged, &row, &[]), paint);
-        board + &report::regrade::render(&judged, paint)
-    })?;
+        Format::Terminal
+    };
+    print(&bench::shown(&judged, &row, &[], format, paint))?;
     Ok(Exit::Done)
 }
 

@@ -566,6 +566,12 @@ fn put_blob(change: &rusqlite::Transaction<'_>, bytes: &[u8]) -> rusqlite::Resul
     Ok(hash)
 }
 
+/// A column of JSON.
+fn parsed<T: serde::de::DeserializeOwned>(text: Option<String>) -> Result<Option<T>, LedgerError> {
+    let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+    parsed.map_err(LedgerError::Facts)
+}
+
 fn now() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

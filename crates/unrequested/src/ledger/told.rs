@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use agent::proxy::Record;
-use agent::{Ending, Transcript, Usage};
+use agent::{Ending, Entry, Role, Transcript, Usage};
 use rusqlite::params;
 
-use super::{Ledger, LedgerError, squeeze};
+use super::{Ledger, LedgerError, parsed, squeeze};
 
 /// One attempt at one step, with its words.
 #[derive(Debug, Clone)]
@@ -37,6 +37,12 @@ impl Told {
         read.step.clone_from(&self.step);
         read.usage = read.usage.or(self.used);
         read.conversation = read.conversation.or_else(|| self.conversation.clone());
+        let prompts = agent::prompts().unwrap_or_default();
+        if let Some(prompt) = prompts.into_iter().find(|prompt| prompt.id == self.step) {
+            let mut asked = Entry::new(Role::User);
+            asked.text = prompt.text;
+            read.entries.insert(0, asked);
+        }
         read
     }
 }
@@ -77,18 +83,11 @@ impl Ledger {
         })?;
         rows.into_iter()
             .map(|(told, ending, used, asked)| {
-                let parse = LedgerError::Facts;
                 Ok(Told {
                     ending: ending
                         .and_then(|name| Ending::ALL.into_iter().find(|one| one.name() == name)),
-                    used: used
-                        .map(|text| serde_json::from_str(&text))
-                        .transpose()
-                        .map_err(parse)?,
-                    asked: asked
-                        .map(|text| serde_json::from_str(&text))
-                        .transpose()
-                        .map_err(parse)?,
+                    used: parsed(used)?,
+                    asked: parsed(asked)?,
                     ..told
                 })
             })

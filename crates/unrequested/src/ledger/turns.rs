@@ -1,10 +1,11 @@
 //! Attempts of agents at steps.
 
+use agent::proxy::Record;
 use agent::session::Ran;
 use agent::{Ending, Usage};
 use rusqlite::params;
 
-use super::{Ledger, LedgerError, millis, now, put_blob};
+use super::{Ledger, LedgerError, millis, now, parsed, put_blob};
 
 /// What a new attempt is.
 pub(crate) struct NewTurn<'a> {
@@ -34,8 +35,8 @@ pub(crate) struct TurnRow {
     pub(crate) conversation: Option<String>,
     pub(crate) snapshot: Option<String>,
     pub(crate) total: Option<Usage>,
-    /// Whether the proxy refused a request because the session's money was spent.
-    pub(crate) spent: bool,
+    /// What the proxy saw of the attempt.
+    pub(crate) asked: Vec<Record>,
 }
 
 impl Ledger {
@@ -107,12 +108,18 @@ impl Ledger {
         })
     }
 
+    /// How many steps of a session are done.
+    pub(crate) fn steps_done(&self, run: &str, session: &str) -> Result<usize, LedgerError> {
+        let turns = self.turns(run, session)?;
+        Ok(turns.iter().filter(|turn| turn.state == "done").count())
+    }
+
     /// All attempts of a session, in order.
     pub(crate) fn turns(&self, run: &str, session: &str) -> Result<Vec<TurnRow>, LedgerError> {
-        let rows: Vec<(TurnRow, Option<String>)> = self.with(|connection| {
+        type Row = (TurnRow, Option<String>, Option<String>);
+        let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total,
-                        coalesce(asked, '') LIKE '%\"refused\":\"spent\"%' FROM turn
+                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total, asked FROM turn
                  WHERE run = ? AND session = ? ORDER BY id",
             )?;
             statement
@@ -124,20 +131,59 @@ impl Ledger {
                         conversation: row.get(3)?,
                         snapshot: row.get(4)?,
                         total: None,
-                        spent: row.get(6)?,
+                        asked: Vec::new(),
                     };
-                    Ok((turn, row.get(5)?))
+                    Ok((turn, row.get(5)?, row.get(6)?))
                 })?
                 .collect()
         })?;
         rows.into_iter()
-            .map(|(turn, total)| {
-                let total = total.map(|text| serde_json::from_str(&text)).transpose();
+            .map(|(turn, total, asked)| {
                 Ok(TurnRow {
-                    total: total.map_err(LedgerError::Facts)?,
+                    total: parsed(total)?,
+                    asked: parsed(asked)?.unwrap_or_default(),
                     ..turn
                 })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use agent::proxy::{Outcome, Refusal};
+
+    use super::*;
+
+    #[test]
+    fn what_the_proxy_saw_comes_back_with_the_attempt() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let run = ledger.begin_run("bench", "s", "", "").unwrap();
+        let new = NewTurn {
+            run: &run.id,
+            session: "one",
+            step: "3-search",
+            agent: "codex@0",
+            model: "m",
+        };
+        let first = ledger.begin_turn(&new).unwrap();
+        let second = ledger.begin_turn(&new).unwrap();
+        let refused = Record {
+            model: "m".into(),
+            served_by: None,
+            outcome: Outcome::Refused(Refusal::Spent),
+            tools: Vec::new(),
+            took: Duration::ZERO,
+        };
+        ledger
+            .put_asked(second, std::slice::from_ref(&refused))
+            .unwrap();
+        let turns = ledger.turns(&run.id, "one").unwrap();
+        assert!(first < second && turns.len() == 2 && turns[0].asked.is_empty());
+        assert_eq!(turns[1].asked, [refused]);
+        assert_eq!(ledger.steps_done(&run.id, "one").unwrap(), 0);
     }
 }
