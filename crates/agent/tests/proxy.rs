@@ -561,7 +561,7 @@ fn a_spent_budget_stops_the_next_request() {
     });
     let api = Api::at(Vendor::Anthropic, &format!("http://{}", server.address)).unwrap();
     let mut settings = Settings::new(api, Key::new(CANARY));
-    settings.budget = Some(Box::new(|tally| tally.usage().output >= 6));
+    settings.budget = Some(Box::new(|records| Tally::of(records).usage().output >= 6));
     let between = serve(TcpListener::bind("127.0.0.1:0").unwrap(), settings).unwrap();
     assert!(post(&between, MESSAGES, "{}").starts_with("HTTP/1.1 200"));
     assert!(post(&between, MESSAGES, "{}").starts_with("HTTP/1.1 403"));

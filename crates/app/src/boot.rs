@@ -287,16 +287,6 @@ impl Plan {
         let language = self.framework.map(|framework| framework.language);
         let found = start::procfile(tree)
             .or_else(|| self.framework.and_then(|framework| (framework.start)(tree)))
-            .or_else(|| {
-                self.framework
-                    .filter(|one| one.id == "fastapi")
-                    .and_then(|_| {
-                        let (module, name) = start::python_app(tree, "FastAPI(")?;
-                        let line =
-                            format!("exec uvicorn {module}:{name} --host 0.0.0.0 --port \"$PORT\"");
-                        Some(vec!["/bin/sh".into(), "-c".into(), line])
-                    })
-            })
             .or_else(|| start::dockerfile(tree))
             .or_else(|| match language? {
                 Language::Python => start::python_program(tree),

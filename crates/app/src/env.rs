@@ -26,6 +26,21 @@ const EXAMPLES: &[&str] = &[
     ".env.template",
     "env.example",
 ];
+/// Switches of the mode. What an example sets them to is for the developer's machine, and the app is tested as in production: then
+/// its own default counts.
+const MODES: &[&str] = &[
+    "NODE_ENV",
+    "APP_ENV",
+    "FLASK_ENV",
+    "DJANGO_ENV",
+    "PYTHON_ENV",
+    "ENV",
+    "ENVIRONMENT",
+    "DEBUG",
+    "APP_DEBUG",
+    "FLASK_DEBUG",
+    "DJANGO_DEBUG",
+];
 const SIGNS: &str = "JWT_SECRET";
 
 /// One variable.
@@ -69,7 +84,7 @@ pub(crate) fn wanted(tree: &Path, secret: &str, database: &Path, known: &[&str])
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !plain {
+        if !plain || MODES.contains(&name) {
             continue;
         }
         let value = value.trim().trim_matches(['"', '\'']);
@@ -119,7 +134,7 @@ mod tests {
     #[test]
     fn an_example_file_names_what_is_set() {
         let folder = tempfile::tempdir().unwrap();
-        let example = "# settings\nSECRET_KEY=change-me\nDATABASE_URL=sqlite+aiosqlite:///./dev.db\nMODE='fast'\nPORT=1\nEMPTY=\n";
+        let example = "# settings\nSECRET_KEY=change-me\nDATABASE_URL=sqlite+aiosqlite:///./dev.db\nMODE='fast'\nPORT=1\nEMPTY=\nDEBUG=True\nexport NODE_ENV=development\n";
         std::fs::write(folder.path().join(".env.example"), example).unwrap();
         std::fs::write(
             folder.path().join("a.js"),

@@ -190,7 +190,8 @@ impl Search<'_, '_> {
             if let Some(size) = size(found.member, file.bytes.len()) {
                 read_as(&mut list, "size", size);
             }
-            self.bind(Capability::Files, list);
+            let known = file.name.as_bytes();
+            self.bind_personal(Capability::Files, list, &Asked::default(), known);
             id.get_or_insert((at.clone(), one.clone()));
             break;
         }

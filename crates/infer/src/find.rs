@@ -35,7 +35,7 @@ pub(crate) struct Search<'s, 't> {
 }
 
 /// One request, in the app's own terms.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Asked<'a> {
     pub(crate) id: Option<&'a str>,
     pub(crate) inputs: &'a [(&'a str, Value)],
@@ -82,6 +82,34 @@ impl<'s, 't> Search<'s, 't> {
     pub(crate) fn honest(&mut self, route: &Route, asked: &Asked<'_>) -> Option<Reply> {
         self.ask(route, asked)
             .filter(|reply| (200..300).contains(&reply.status))
+    }
+
+    /// Binds what shows `what`, which only its owner knows, unless it shows it to anybody: that may be a hole or meant so (an
+    /// article), and only people know which.
+    pub(crate) fn bind_personal(
+        &mut self,
+        capability: Capability,
+        route: Route,
+        asked: &Asked<'_>,
+        what: &[u8],
+    ) {
+        let stranger = Asked {
+            by: None,
+            ..asked.clone()
+        };
+        let public = self
+            .honest(&route, &stranger)
+            .is_some_and(|reply| reply.contains(what));
+        if public {
+            let why = format!(
+                "{} {} shows a user's own to anybody, signed in or not: meant so, or a hole? If it is personal, name it in \
+                 unrequested.toml",
+                route.method, route.path
+            );
+            self.not(capability, why);
+        } else {
+            self.bind(capability, route);
+        }
     }
 
     pub(crate) fn bind(&mut self, capability: Capability, route: Route) {

@@ -139,7 +139,12 @@ impl Search<'_, '_> {
                     if let Some(text) = values::at(&value, &body) {
                         let mut route = route;
                         read_note(&mut route, &value, "", &text, &title, id);
-                        self.bind(Capability::ReadNote, route);
+                        let asked = Asked {
+                            id: Some(id),
+                            ..Asked::default()
+                        };
+                        let known = body.as_bytes();
+                        self.bind_personal(Capability::ReadNote, route, &asked, known);
                         shown = Some((at.clone(), id.clone()));
                         break 'reads;
                     }
@@ -228,7 +233,12 @@ impl Search<'_, '_> {
                 let (member, at) = (found.member.clone(), found.at.clone());
                 read_note(&mut route, &member, "", &at, &note.title, &note.id);
                 self.order_and_limit(&mut route, &hint, form, user);
-                self.bind(Capability::Search, route);
+                let asked = Asked {
+                    inputs: &word,
+                    ..Asked::default()
+                };
+                let known = note.title.as_bytes();
+                self.bind_personal(Capability::Search, route, &asked, known);
                 return true;
             }
         }

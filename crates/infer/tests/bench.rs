@@ -278,7 +278,25 @@ fn harmless_differences_change_nothing() {
     }
 }
 
-/// A hole must not keep its route from being bound, or it would not be found.
+/// What anybody is shown may be meant so, as an article is: the exploits would call it a hole, so it is asked about, and what
+/// needs it is undecided.
+#[test]
+fn what_is_shown_to_anybody_is_not_taken_for_personal() {
+    for (weakness, capability) in [
+        (Weakness::NoteReadWithoutToken, Capability::ReadNote),
+        (Weakness::SearchWithoutToken, Capability::Search),
+        (Weakness::FilesWithoutToken, Capability::Files),
+    ] {
+        let (target, _) = served(&Twin::weak(weakness));
+        let found = infer_of(&target, &bag(&reference::contract()), "seed");
+        let unbound: Vec<_> = found.unbound.iter().map(|one| one.capability).collect();
+        assert_eq!(unbound, [capability], "{weakness:?}");
+        let one = &found.unbound[0];
+        assert!(one.seen && one.why.contains("to anybody"), "{}", one.why);
+    }
+}
+
+/// Another hole must not keep its route from being bound, or it would not be found.
 #[test]
 fn a_weak_app_is_bound_like_a_secure_one() {
     for weakness in [Weakness::DuplicateOverwrites, Weakness::DocsServed] {

@@ -82,6 +82,7 @@ pub(crate) fn of_session(
         .unwrap_or_default();
     let mut all = Cost::default();
     for settled in settle_all(&told, prices) {
+        // Without a cost nothing was told, and the proxy saw no reply that is paid for.
         all += settled.cost.unwrap_or_default();
     }
     Ok(all)
@@ -90,11 +91,10 @@ pub(crate) fn of_session(
 /// Spent when what has a price has cost so much, or when something has none: then nobody knows.
 pub(crate) fn limit(before: Cost, dollars: u32, prices: &Prices) -> Budget {
     let prices = prices.clone();
-    Box::new(move |tally| {
+    Box::new(move |records| {
         let mut cost = before.clone();
-        for (model, usage) in &tally.models {
-            cost += prices.sum(model, *usage);
-        }
+        // Request by request, as the report counts: a long one costs more than its tokens in a sum.
+        cost += prices.records(records);
         cost.dollars().is_none_or(|cost| cost >= f64::from(dollars))
     })
 }

@@ -29,7 +29,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::key::Scrub;
 use super::meter::{Form, Meter};
 use super::rules::{self, Asked, Refusal, Vendor};
-use super::{Counted, Log, Outcome, Passed, Record, Settings, Tally};
+use super::{Counted, Log, Outcome, Passed, Record, Settings};
 
 /// Both vendors refuse more.
 const LARGEST_REQUEST: usize = 32 << 20;
@@ -181,7 +181,7 @@ impl Inner {
         };
         if let Some(budget) = &self.settings.budget {
             let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            if budget(&Tally::of(&log)) {
+            if budget(&log) {
                 return Err(refused(Refusal::Spent));
             }
         }

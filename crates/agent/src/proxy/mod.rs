@@ -98,7 +98,7 @@ impl Tally {
 }
 
 /// Whether what was spent so far is enough; asked before each request.
-pub type Budget = Box<dyn Fn(&Tally) -> bool + Send + Sync>;
+pub type Budget = Box<dyn Fn(&[Record]) -> bool + Send + Sync>;
 
 /// How to serve.
 pub struct Settings {

@@ -28,15 +28,16 @@ const MODULES: [&str; 6] = [
 ];
 
 fn start(tree: &Path) -> Option<Vec<String>> {
-    let (module, name) = MODULES.iter().find_map(|module| {
+    let usual = MODULES.iter().find_map(|module| {
         let text = std::fs::read_to_string(tree.join(module)).ok()?;
         let line = text
             .lines()
             .find(|line| line.contains("FastAPI(") && line.contains('='))?;
         let name = line.split(['=', ':']).next()?.trim_end().to_owned();
+        let module = module.trim_end_matches(".py").replace('/', ".");
         super::is_identifier(&name).then_some((module, name))
-    })?;
-    let module = module.trim_end_matches(".py").replace('/', ".");
+    });
+    let (module, name) = usual.or_else(|| crate::start::python_app(tree, "FastAPI("))?;
     let line = format!("exec uvicorn {module}:{name} --host 0.0.0.0 --port \"$PORT\"");
     Some(vec!["/bin/sh".into(), "-c".into(), line])
 }

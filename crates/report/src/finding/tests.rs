@@ -344,13 +344,13 @@ fn a_prompt_for_an_agent_has_a_control_a_place_and_an_acceptance_but_no_word_of_
 
 #[test]
 fn more_than_a_quarter_undecided_is_too_little() {
+    use Word::{Exploited, Inconclusive, NotApplicable, Resisted};
     let of = |words: &[(Word, usize)]| {
         let verdicts = words.iter().flat_map(|(word, count)| {
             (0..*count).map(|_| fixture::judged("missing-token", Tier::Requirement, *word))
         });
         too_little(&fixture::session(verdicts.collect()))
     };
-    use Word::{Exploited, Inconclusive, NotApplicable, Resisted};
     assert!(of(&[]));
     assert!(of(&[(NotApplicable, 33)]));
     assert!(!of(&[(Resisted, 3), (Inconclusive, 1)]));

@@ -60,13 +60,19 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
         }
         None => vec![replay.finding.clone()],
     };
-    let mut exit = Exit::Done;
+    let mut exits = Vec::new();
     for id in &ids {
-        if one(&context, &row, &session.id, id, replay.stored, paint)? == Exit::Findings {
-            exit = Exit::Findings;
-        }
+        exits.push(one(&context, &row, &session.id, id, replay.stored, paint)?);
     }
-    Ok(exit)
+    Ok(worst(&exits))
+}
+
+/// What several exploits say together: a hole that is open outweighs one of which nothing could be said.
+fn worst(exits: &[Exit]) -> Exit {
+    [Exit::Findings, Exit::Coverage]
+        .into_iter()
+        .find(|exit| exits.contains(exit))
+        .unwrap_or(Exit::Done)
 }
 
 /// One exploit again, or as it is stored.
@@ -189,4 +195,18 @@ fn page(
         );
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exploit_of_which_nothing_could_be_said_is_no_success() {
+        use Exit::{Coverage, Done, Findings};
+        assert_eq!(worst(&[Done, Done]), Done);
+        assert_eq!(worst(&[Done, Coverage, Done]), Coverage);
+        assert_eq!(worst(&[Coverage, Findings, Done]), Findings);
+        assert_eq!(worst(&[Findings, Coverage]), Findings);
+    }
 }
