@@ -3,6 +3,7 @@
 //! Nothing here attacks or judges anything.
 
 mod access;
+mod arm;
 pub mod atif;
 mod claude_code;
 mod cli;
@@ -22,6 +23,7 @@ mod transcript;
 mod usage;
 
 pub use access::DUMMY_KEY;
+pub use arm::{Arm, BadArm, Better, FINDINGS, Feedback, Number, SILENT, Wanted, Words};
 pub use cli::{ALL, Cli, Evidence, Invocation, Package, Record, Sign, Step, Stopped, find};
 pub use embedded::{File, file, folder, write_folder};
 pub use ending::Ending;
@@ -42,6 +44,16 @@ pub enum Error {
         name: String,
         known: String,
     },
+    #[error("the sample {sample} was not written for the arm `{arm}`; it was for: {known}")]
+    NoArm {
+        sample: String,
+        arm: String,
+        known: String,
+    },
+    #[error(transparent)]
+    Arm(#[from] BadArm),
+    #[error("{0}: {1}")]
+    Recording(String, String),
     #[error("no starter for the framework `{0}`")]
     NoStarter(String),
     #[error("cannot write {0}: {1}")]

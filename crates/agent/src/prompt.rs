@@ -49,7 +49,12 @@ impl Prompt {
 
 /// The six prompts of the silent arm, in order.
 pub fn prompts() -> Result<Vec<Prompt>, BadPrompt> {
-    embedded::folder("study/prompts")
+    folder("study/prompts")
+}
+
+/// The prompts in a folder of the study, in order.
+pub(crate) fn folder(path: &str) -> Result<Vec<Prompt>, BadPrompt> {
+    embedded::folder(path)
         .into_iter()
         .filter_map(|(name, file)| Some((name.strip_suffix(".md")?, file)))
         .map(|(id, file)| Prompt::parse(id, &String::from_utf8_lossy(file.bytes)))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{cli, embedded, recorded};
+use crate::{Arm, cli, embedded, recorded};
 
 /// A study file, `version = 1`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -124,6 +124,12 @@ pub enum BadStudy {
         name: String,
         known: String,
     },
+    #[error("the sample {sample} was not written for the arm `{arm}`; it was for: {known}")]
+    NotRecorded {
+        sample: String,
+        arm: String,
+        known: String,
+    },
     #[error("`{0}` must not be empty")]
     Empty(&'static str),
     #[error("`replicates` must be from 1 to 1000, not {0}")]
@@ -165,7 +171,7 @@ impl Study {
             name: name.to_owned(),
             known: known.join(", "),
         };
-        let arms = folder_names("study/arms");
+        let arms = Arm::ids();
         for arm in &study.arms {
             if !arms.contains(arm) {
                 return Err(unknown("the arm", arm, arms));
@@ -185,6 +191,16 @@ impl Study {
             for agent in &study.agents {
                 if !known.contains(agent) {
                     return Err(unknown("the agent", agent, known));
+                }
+                if let Some(sample) = agent.strip_prefix("recorded:") {
+                    let known = recorded::arms(framework, sample);
+                    if let Some(arm) = study.arms.iter().find(|arm| !known.contains(arm)) {
+                        return Err(BadStudy::NotRecorded {
+                            sample: format!("{framework}/{sample}"),
+                            arm: arm.clone(),
+                            known: known.join(", "),
+                        });
+                    }
                 }
             }
         }

@@ -67,7 +67,7 @@ impl Try {
         // Not below /tmp, which a box shows as the agent's own.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Place::new(folder.path().canonicalize().unwrap());
-        place.begin("fastapi").unwrap();
+        place.begin("fastapi", &[]).unwrap();
         let before = place.snapshots().take(&place.tree(), "0", None).unwrap();
         let installed = installed(cli, version);
         let package = cli.package(version).unwrap();

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use agent::{Arm, SILENT};
 use serde::Deserialize;
 
 const STUDY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../study");
@@ -91,12 +92,29 @@ fn the_prompts_are_silent() {
 }
 
 #[test]
+fn an_arm_is_silent_where_it_says_so_and_only_there() {
+    let mut loud = 0;
+    for id in Arm::ids() {
+        let arm = Arm::find(&id).unwrap();
+        let prompts = arm.prompts.iter().map(|prompt| prompt.text.as_str());
+        let files = arm
+            .files
+            .iter()
+            .flat_map(|file| [file.path.as_str(), file.text.as_str()]);
+        let heard: Vec<String> = prompts.chain(files).flat_map(said).collect();
+        // Feedback's words are those of the findings.
+        let speaks = !heard.is_empty() || arm.feedback.is_some();
+        assert_eq!(arm.silent, !speaks, "{id}: {heard:?}");
+        loud += usize::from(speaks);
+    }
+    assert!(loud >= 4);
+}
+
+#[test]
 fn the_silent_arm_adds_nothing() {
-    let arm: toml::Table = fs::read_to_string(format!("{STUDY}/arms/silent.toml"))
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert_eq!(arm["extra"].as_str(), Some(""));
+    let arm = Arm::find(SILENT).unwrap();
+    assert!(arm.silent && arm.files.is_empty() && arm.controls.is_empty());
+    assert_eq!(arm.prompts, agent::prompts().unwrap());
 }
 
 #[test]

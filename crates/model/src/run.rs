@@ -114,6 +114,73 @@ pub struct Session {
     pub decisions: Vec<Decided>,
     /// What was read, and what could not be.
     pub source: Option<Source>,
+    /// Of an arm that asks for controls by their numbers, what became of each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<Answer>,
+    /// Of an arm that tells findings, what became of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Split>,
+}
+
+/// Exploits that succeeded before an agent was told a part of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Split {
+    pub told: Part,
+    pub held_back: Part,
+    /// Resisted before, and not any more.
+    pub broken: Vec<String>,
+}
+
+/// Closed is what is resisted now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Part {
+    pub closed: Vec<String>,
+    pub open: Vec<String>,
+}
+
+/// A control that was asked for as such, and what the session made of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// As it was asked for.
+    pub what: String,
+    /// The matter that tells.
+    pub decision: String,
+    pub became: Became,
+    /// What is there instead, in a few words.
+    pub found: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Became {
+    Obeyed,
+    /// Other means than those that were asked for, and no published floor is missed.
+    Otherwise,
+    /// Under the number that was asked for, a part of it, or written and not in force.
+    Weaker,
+    Ignored,
+    /// The source does not say it as such.
+    Unread,
+}
+
+impl Became {
+    pub const ALL: [Self; 5] = [
+        Self::Obeyed,
+        Self::Otherwise,
+        Self::Weaker,
+        Self::Ignored,
+        Self::Unread,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Obeyed => "obeyed",
+            Self::Otherwise => "otherwise",
+            Self::Weaker => "weaker",
+            Self::Ignored => "ignored",
+            Self::Unread => "unread",
+        }
+    }
 }
 
 impl Session {

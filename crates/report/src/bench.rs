@@ -22,8 +22,12 @@ const NAME_WIDTH: usize = 28;
 const COLUMN: usize = 5;
 const WIDTH: usize = 80;
 
-/// The first word of the agent's name.
-fn word(session: &Session) -> &str {
+/// The first word of the agent's name, or the arm where sessions of one agent differ in it.
+fn word<'a>(session: &'a Session, columns: &[&Session]) -> &'a str {
+    let alike = |of: fn(&Session) -> &str| columns.iter().all(|one| of(one) == of(session));
+    if alike(|one| &one.agent) && !alike(|one| &one.arm) {
+        return &session.arm;
+    }
     let agent = session
         .agent
         .strip_prefix("recorded:")
@@ -35,7 +39,7 @@ fn word(session: &Session) -> &str {
 fn column_width(columns: &[&Session]) -> usize {
     let widest = columns
         .iter()
-        .map(|session| word(session).len() + 2)
+        .map(|session| word(session, columns).len() + 2)
         .max()
         .unwrap_or(COLUMN);
     let mut frameworks: Vec<&str> = columns
@@ -68,6 +72,7 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
     for session in &run.sessions {
         undecided(&mut out, session, paint);
     }
+    out.push_str(&crate::compare::arms::render(&columns, paint));
     let told: Vec<(String, Told)> = columns
         .iter()
         .filter_map(|session| Some((short(session), session.told()?)))
@@ -101,12 +106,17 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
     out
 }
 
-fn short(session: &Session) -> String {
+/// Framework and agent, and the arm where that is not the silent one.
+pub(crate) fn short(session: &Session) -> String {
     let agent = session
         .agent
         .strip_prefix("recorded:")
         .unwrap_or(&session.agent);
-    format!("{}/{agent}", session.framework)
+    if matches!(session.arm.as_str(), "silent" | "none") {
+        format!("{}/{agent}", session.framework)
+    } else {
+        format!("{}/{agent}/{}", session.framework, session.arm)
+    }
 }
 
 fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
@@ -114,7 +124,7 @@ fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
     let (mut frameworks, mut names) = (String::new(), String::new());
     let mut last = "";
     for session in columns {
-        let word: String = word(session).chars().take(wide - 1).collect();
+        let word: String = word(session, columns).chars().take(wide - 1).collect();
         let gap = gap(last, session);
         if session.framework != last {
             last = &session.framework;
@@ -315,14 +325,12 @@ fn conclusion(out: &mut String, columns: &[&Session]) {
     let mut by_framework: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for session in columns {
         let score = tier_score(session, Tier::Requirement);
-        let agent = session
-            .agent
-            .strip_prefix("recorded:")
-            .unwrap_or(&session.agent);
+        let name = short(session);
+        let name = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
         by_framework
             .entry(&session.framework)
             .or_default()
-            .push(format!("{agent} {} of {}", score.resisted, score.of));
+            .push(format!("{name} {} of {}", score.resisted, score.of));
     }
     let _ = writeln!(
         out,

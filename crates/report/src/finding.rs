@@ -4,6 +4,8 @@
 //! in the order of the remedies, and numbers are given before anything is accepted or left out, so that a number means
 //! the same finding on every screen of a run.
 
+use std::fmt::Write as _;
+
 use model::calibration::{Calibration, Share, Status};
 use model::decision::{InForce, Origin};
 use model::run::{Judged, Run, Session, Tier};
@@ -515,6 +517,25 @@ fn way(judged: &Judged, called: &str) -> Option<String> {
             )
         }
     })
+}
+
+/// What an agent is told of several findings: each control and its place, no way to write it, no command.
+pub fn told(findings: &[&Finding]) -> String {
+    let mut out = String::new();
+    for (number, finding) in findings.iter().enumerate() {
+        let wanted = finding.wanted.trim_end_matches('.');
+        let _ = writeln!(out, "{}. Wanted: {wanted}.", number + 1);
+        let places: Vec<String> = finding
+            .places
+            .iter()
+            .filter_map(|place| Some(format!("{}:{}", place.file.as_ref()?, place.line)))
+            .map(|place| crate::text::code(&place))
+            .collect();
+        if !places.is_empty() {
+            let _ = writeln!(out, "   Place: {}.", places.join(", "));
+        }
+    }
+    out.trim_end().to_owned()
 }
 
 /// What to hand to a coding agent: the control, the place, how to see that it is done. No payload, no words of the app

@@ -36,6 +36,8 @@ pub(crate) fn session(verdicts: Vec<Judged>) -> Session {
         verdicts,
         decisions: vec![],
         source: None,
+        wanted: vec![],
+        feedback: None,
     }
 }
 

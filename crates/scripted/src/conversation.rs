@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use agent::{Arm, FINDINGS};
+
 /// What was said so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conversation {
@@ -20,11 +22,22 @@ pub enum Item {
     Result(String),
 }
 
-fn prompts() -> &'static [String] {
-    static PROMPTS: OnceLock<Vec<String>> = OnceLock::new();
+/// How every prompt of every arm begins, up to what only a session knows, and its number; the longest first, because one arm's
+/// prompt may begin as another's.
+fn prompts() -> &'static [(String, usize)] {
+    static PROMPTS: OnceLock<Vec<(String, usize)>> = OnceLock::new();
     PROMPTS.get_or_init(|| {
-        let all = agent::prompts().unwrap_or_default();
-        all.into_iter().map(|prompt| prompt.text).collect()
+        let arms = Arm::ids();
+        let arms = arms.iter().filter_map(|id| Arm::find(id).ok());
+        let mut all: Vec<(String, usize)> = arms
+            .flat_map(|arm| arm.prompts.into_iter().enumerate())
+            .map(|(index, prompt)| {
+                let text = prompt.text.split(FINDINGS).next().unwrap_or_default();
+                (text.trim().to_owned(), index + 1)
+            })
+            .collect();
+        all.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        all
     })
 }
 
@@ -33,9 +46,10 @@ impl Conversation {
     /// cut off is said again. `None` for what is no part of a session: an agent's request on the side.
     pub fn at(&self) -> Option<(usize, usize)> {
         let of = |text: &str| {
-            prompts()
+            let found = prompts()
                 .iter()
-                .position(|prompt| text.contains(prompt.as_str()))
+                .find(|(prompt, _)| text.contains(prompt.as_str()));
+            found.map(|(_, number)| *number)
         };
         let mut items = self.items.iter().enumerate().rev();
         let (place, prompt) = items.find_map(|(place, item)| match item {
@@ -53,7 +67,7 @@ impl Conversation {
                 Item::Result(_) | Item::User(_) => {}
             }
         }
-        (!self.tools.is_empty()).then_some((prompt + 1, came))
+        (!self.tools.is_empty()).then_some((prompt, came))
     }
 
     pub fn results(&self) -> impl Iterator<Item = &str> {

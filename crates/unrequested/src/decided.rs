@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use agent::Arm;
 use model::decision::{
     Asked, Decided, Decision, InForce, Reading, Review, Stride, Told, Turn, changes,
 };
@@ -38,14 +39,16 @@ pub(crate) fn wishes(tree: &Path) -> Vec<Wish> {
         .collect()
 }
 
-/// What the study's prompts ask for, up to and including step number `last`.
-pub(crate) fn prompts(last: usize) -> Result<Vec<Wish>, Fatal> {
-    let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
-    Ok(prompts
-        .into_iter()
-        .take(last)
-        .map(|prompt| (format!("prompt {}", prompt.id), prompt.text))
-        .collect())
+/// What an arm's files and its prompts ask for, these up to and including step number `last`.
+pub(crate) fn prompts(arm: &Arm, last: usize) -> Vec<Wish> {
+    let files = arm
+        .files
+        .iter()
+        .map(|file| (file.path.clone(), file.text.clone()));
+    let prompts = arm.prompts.iter().take(last);
+    files
+        .chain(prompts.map(|prompt| (format!("prompt {}", prompt.id), prompt.text.clone())))
+        .collect()
 }
 
 /// Puts everything together. `steps` are the readings so far, the last one is the app as it is.

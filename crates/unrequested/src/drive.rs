@@ -5,12 +5,14 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent::proxy::{Outcome as Asked, Record, Refusal};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
-use agent::{Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session};
+use agent::{
+    Arm, Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session,
+};
 use app::Workshop;
 use model::decision::Told;
 
@@ -20,6 +22,7 @@ use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
 use crate::progress::Progress;
 use crate::spent::{self, Ways};
+use crate::view;
 
 pub(crate) struct Driver<'a> {
     pub(crate) context: &'a Context,
@@ -28,7 +31,13 @@ pub(crate) struct Driver<'a> {
     pub(crate) ways: &'a Ways,
     pub(crate) prices: &'a Prices,
     pub(crate) budget: Budget,
+    /// Attacks the tree before a prompt that tells findings, and says these.
+    pub(crate) findings: &'a Findings<'a>,
 }
+
+/// The tree, what its source decided, the step that it is before. The words, or why there are none.
+pub(crate) type Findings<'a> =
+    dyn Fn(&Cell, &Path, &Told, &str) -> Result<Result<String, String>, Fatal> + 'a;
 
 /// What a session left.
 pub(crate) enum Outcome {
@@ -99,7 +108,8 @@ impl Driver<'_> {
     fn course(&self, cell: &Cell, driven: &Driven) -> Result<Outcome, Stop> {
         let cli = agent::find(&driven.cli)
             .ok_or_else(|| Fatal::usage(format!("there is no agent `{}`", driven.cli)))?;
-        let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
+        let arm = view::arm(&cell.arm)?;
+        let prompts = &arm.prompts;
         let session = cell.id();
         let name = session.replace(['/', ':'], "-");
         let place = Place::new(
@@ -130,29 +140,36 @@ impl Driver<'_> {
             .collect();
         let is_over = |course: &Course<'_>| course.spent || course.took >= self.budget.session();
         if done.len() < prompts.len() && !is_over(&course) {
-            Self::begin(&mut course, done.len())?;
+            Self::begin(&mut course, &arm, done.len())?;
         }
         for (number, prompt) in prompts.iter().enumerate().skip(done.len()) {
             if is_over(&course) {
                 break;
             }
-            match self.step(&mut course, number, prompt)? {
+            let mut prompt = prompt.clone();
+            if prompt.text.contains(agent::FINDINGS) {
+                match self.told(&course, &arm, &name, &commits, &prompt.id)? {
+                    Ok(words) => prompt.text = prompt.text.replace(agent::FINDINGS, &words),
+                    Err(why) => return Ok(Outcome::NoResult(why)),
+                }
+            }
+            match self.step(&mut course, number, &prompt)? {
                 Ok(commit) => commits.push((prompt.id.clone(), commit)),
                 Err(why) => return Ok(Outcome::NoResult(why)),
             }
         }
-        self.built(&course, &name, &commits)
+        self.built(&course, &arm, &name, &commits)
     }
 
     /// Makes the work tree what it was after `done` steps.
-    fn begin(course: &mut Course<'_>, done: usize) -> Result<(), Stop> {
+    fn begin(course: &mut Course<'_>, arm: &Arm, done: usize) -> Result<(), Stop> {
         let place = &course.place;
         let kept = place.checkpoint(done);
         if kept.is_there() {
             kept.restore(&place.root())?;
         } else if done == 0 {
             fs::create_dir_all(&place.folder)?;
-            place.begin(&course.cell.framework)?;
+            place.begin(&course.cell.framework, &arm.files)?;
             kept.keep(&place.root())?;
         } else {
             let lost = format!(
@@ -195,6 +212,7 @@ impl Driver<'_> {
                 run: &self.row.id,
                 session: &session,
                 step: &prompt.id,
+                prompt: &prompt.text,
                 agent: &course.cell.agent,
                 model: &course.driven.model,
             })?;
@@ -359,21 +377,14 @@ impl Driver<'_> {
     fn built(
         &self,
         course: &Course<'_>,
+        arm: &Arm,
         name: &str,
         commits: &[(String, String)],
     ) -> Result<Outcome, Stop> {
-        let snapshots = course.place.snapshots();
-        let tree = self.context.dir.join("runs").join(&self.row.id).join(name);
-        let mut readings = Vec::new();
-        for (step, commit) in commits {
-            snapshots.export(commit, &tree)?;
-            readings.push((step.clone(), decision::read(&tree)));
-        }
         let Some((step, _)) = commits.last() else {
             return Ok(Outcome::NoResult("no step was finished".into()));
         };
-        let wishes = decided::prompts(commits.len())?;
-        let told = decided::told(readings, &wishes, &Lock::default());
+        let (tree, told) = self.export(course, arm, name, commits)?;
         // What the agent said is in the ledger, what it built in the snapshots.
         cell::remove_folder(&course.place.root())?;
         for step in 0..=commits.len() {
@@ -384,6 +395,39 @@ impl Driver<'_> {
             told,
             step: step.clone(),
         })
+    }
+
+    /// The tree after the last of these steps, and what all of them decided.
+    fn export(
+        &self,
+        course: &Course<'_>,
+        arm: &Arm,
+        name: &str,
+        commits: &[(String, String)],
+    ) -> Result<(PathBuf, Told), Stop> {
+        let snapshots = course.place.snapshots();
+        let tree = self.context.dir.join("runs").join(&self.row.id).join(name);
+        let mut readings = Vec::new();
+        for (step, commit) in commits {
+            snapshots.export(commit, &tree)?;
+            readings.push((step.clone(), decision::read(&tree)));
+        }
+        let wishes = decided::prompts(arm, commits.len());
+        let told = decided::told(readings, &wishes, &Lock::default());
+        Ok((tree, told))
+    }
+
+    /// The findings that the prompt `step` tells, or why there are none.
+    fn told(
+        &self,
+        course: &Course<'_>,
+        arm: &Arm,
+        name: &str,
+        commits: &[(String, String)],
+        step: &str,
+    ) -> Result<Result<String, String>, Stop> {
+        let (tree, told) = self.export(course, arm, &format!("{name}-before"), commits)?;
+        Ok((self.findings)(course.cell, &tree, &told, step)?)
     }
 
     /// Fetches the agent's package, by its hash, into the cache.

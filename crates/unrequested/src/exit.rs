@@ -90,8 +90,12 @@ impl From<app::InstallError> for Fatal {
 impl From<agent::Error> for Fatal {
     fn from(error: agent::Error) -> Self {
         let exit = match &error {
-            agent::Error::NoRecording { .. } | agent::Error::NoStarter(_) => Exit::Usage,
-            agent::Error::Write(..) => Exit::Failed,
+            agent::Error::NoRecording { .. }
+            | agent::Error::NoArm { .. }
+            | agent::Error::NoStarter(_) => Exit::Usage,
+            agent::Error::Write(..) | agent::Error::Arm(_) | agent::Error::Recording(..) => {
+                Exit::Failed
+            }
         };
         Self {
             exit,

@@ -9,6 +9,7 @@ mod context;
 mod decided;
 mod drive;
 mod exit;
+mod feedback;
 mod interrupt;
 mod ledger;
 mod output;
@@ -19,6 +20,7 @@ mod spent;
 mod target;
 mod unbooted;
 mod view;
+mod wanted;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use agent::Arm;
 use model::calibration::Calibration;
 use model::decision::{Decided, InForce, Told};
 use model::run::{Boot, Cost, Judged, Regrade, Run, SCHEMA, Session, Source, Tier, Trouble};
@@ -10,26 +11,33 @@ use report::regrade::{App, Gone};
 
 use crate::calibrate::book;
 use crate::exit::Fatal;
+use crate::feedback;
 use crate::ledger::{AttackRow, Ledger, RunRow, UnitRow};
+use crate::wanted;
 
-/// Which exploits the prompts name: tier R.
+/// Which exploits the silent prompts name: tier R.
 pub(crate) fn tiers() -> Result<HashMap<String, Tier>, Fatal> {
-    let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
-    let asked: Vec<&String> = prompts.iter().flat_map(|prompt| &prompt.controls).collect();
-    Ok(exploit::all()
+    Ok(tiers_in(&arm(agent::SILENT)?))
+}
+
+/// Which exploits an arm names, in its prompts or its files.
+pub(crate) fn tiers_in(arm: &Arm) -> HashMap<String, Tier> {
+    exploit::all()
         .iter()
         .map(|entry| {
-            let named = asked.iter().any(|id| *id == entry.id);
-            (
-                entry.id.to_owned(),
-                if named {
-                    Tier::Requirement
-                } else {
-                    Tier::Hardening
-                },
-            )
+            let tier = if arm.asks(entry.id) {
+                Tier::Requirement
+            } else {
+                Tier::Hardening
+            };
+            (entry.id.to_owned(), tier)
         })
-        .collect())
+        .collect()
+}
+
+/// The arm of a session.
+pub(crate) fn arm(session: &str) -> Result<Arm, Fatal> {
+    Arm::of(session).map_err(|error| Fatal::failed(error.to_string()))
 }
 
 /// Nobody asks for what no prompt names.
@@ -98,7 +106,7 @@ fn compared(
 }
 
 fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
-    let tiers = tiers()?;
+    let mut arms: HashMap<String, (Arm, HashMap<String, Tier>)> = HashMap::new();
     let mut latest: BTreeMap<(String, String), UnitRow> = BTreeMap::new();
     let mut order = Vec::new();
     let units = ledger.units(&row.id)?;
@@ -108,6 +116,9 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         .filter(|unit| unit.new.tree.is_some())
         .map(|unit| unit.new.session.clone())
         .collect();
+    let (on_the_way, units): (Vec<UnitRow>, Vec<UnitRow>) = units
+        .into_iter()
+        .partition(|unit| feedback::is_before(&unit.new));
     for unit in units {
         if unit.new.tree.is_none() && built.contains(&unit.new.session) {
             continue;
@@ -121,7 +132,26 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     let mut sessions = Vec::new();
     for name in &order {
         if let Some(unit) = latest.get(name) {
-            sessions.push(session(ledger, unit, &tiers)?);
+            if !arms.contains_key(&unit.new.arm) {
+                let arm = arm(&unit.new.arm)?;
+                let tiers = tiers_in(&arm);
+                arms.insert(unit.new.arm.clone(), (arm, tiers));
+            }
+            let Some((arm, tiers)) = arms.get(&unit.new.arm) else {
+                continue;
+            };
+            let mut session = self::session(ledger, unit, tiers)?;
+            if session.source.is_some() {
+                session.wanted = wanted::answers(&arm.wanted, &session.decisions);
+            }
+            let before = on_the_way
+                .iter()
+                .rfind(|one| one.new.session == session.id && one.state == "done");
+            if let Some(before) = before {
+                let before = self::session(ledger, before, tiers)?;
+                session.feedback = feedback::split(arm, &before.verdicts, &session.verdicts);
+            }
+            sessions.push(session);
         }
     }
     let mut frameworks: Vec<&str> = sessions
@@ -238,6 +268,8 @@ pub(crate) fn session(
         verdicts,
         decisions,
         source,
+        wanted: Vec::new(),
+        feedback: None,
     })
 }
 

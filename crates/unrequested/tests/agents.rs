@@ -45,8 +45,12 @@ fn trouble(step: usize, message: usize, times: u32, kind: Kind) -> Trouble {
 }
 
 fn study(dir: &Path, agents: &str, frameworks: &str, replicates: u32) {
+    study_in(dir, agents, frameworks, "silent", replicates);
+}
+
+fn study_in(dir: &Path, agents: &str, frameworks: &str, arm: &str, replicates: u32) {
     let text = format!(
-        "version = 1\nagents = [{agents}]\nframeworks = [{frameworks}]\narms = [\"silent\"]\nreplicates = {replicates}\n\
+        "version = 1\nagents = [{agents}]\nframeworks = [{frameworks}]\narms = [\"{arm}\"]\nreplicates = {replicates}\n\
          [budget]\npause_seconds = 1\nquiet_seconds = 120\n"
     );
     fs::write(dir.join("study.toml"), text).unwrap();
@@ -220,6 +224,88 @@ fn two_agents_play_two_recordings_on_two_frameworks() {
     }
     holds_no_canary(&dir, &server);
     costs_are_the_scripts(&dir, &turns);
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+/// The last step's commands are what these agents make of it.
+fn mends() -> (usize, String) {
+    let one = "title LIKE ? OR body LIKE ?";
+    let command =
+        format!("test ! -f app/notes.py || sed -i 's/AND {one}/AND ({one})/' app/notes.py");
+    (7, command)
+}
+
+#[test]
+fn what_was_found_is_told_in_part_and_what_became_of_it_is_said() {
+    let dir = folder("feedback");
+    study_in(
+        &dir,
+        r#""claude-code", "codex""#,
+        r#""fastapi""#,
+        "feedback",
+        1,
+    );
+    let mut script = script(Vec::new());
+    script.commands = vec![mends()];
+    let server = Server::start(script).unwrap();
+    let (run, said) = done(bench(&dir, &server), 0);
+    assert_eq!(run["sessions"].as_array().unwrap().len(), 3, "{said}");
+    // `runtime-first` had both; the limit is held back.
+    let codex = session(&run, "fastapi/codex");
+    assert_eq!(codex["step"], "7-feedback");
+    let split = serde_json::json!({
+        "told": {"closed": ["search-other-user"], "open": []},
+        "held_back": {"closed": [], "open": ["login-rate-limit"]},
+        "broken": [],
+    });
+    assert_eq!(codex["feedback"], split);
+    let claude = session(&run, "fastapi/claude-code");
+    assert_eq!(claude["feedback"]["told"]["closed"], serde_json::json!([]));
+    let bodies: Vec<String> = server
+        .seen()
+        .iter()
+        .map(|seen| String::from_utf8_lossy(&seen.body).into_owned())
+        .collect();
+    let heard = |words: &str| bodies.iter().any(|body| body.contains(words));
+    assert!(heard("A check of this app found what follows"));
+    assert!(heard("1. Wanted: ") && heard("app/notes.py:"), "{bodies:?}");
+    assert!(heard("Nothing was found."), "of what may be told");
+    assert!(!heard("Retry-After"), "the limit is held back");
+    holds_no_canary(&dir, &server);
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn the_checklist_is_in_front_of_both_agents_from_the_first_prompt_on() {
+    let dir = folder("checklist");
+    study_in(
+        &dir,
+        r#""claude-code", "codex""#,
+        r#""fastapi""#,
+        "checklist",
+        1,
+    );
+    let server = Server::start(script(Vec::new())).unwrap();
+    let (run, _) = done(bench(&dir, &server), 0);
+    for (agent, vendor) in [("claude-code", "/v1/messages"), ("codex", "/responses")] {
+        let bodies: Vec<String> = server
+            .seen()
+            .iter()
+            .filter(|seen| seen.path.contains(vendor))
+            .map(|seen| String::from_utf8_lossy(&seen.body).into_owned())
+            .filter(|body| body.contains("Implement the auth system"))
+            .collect();
+        assert!(!bodies.is_empty(), "{agent}");
+        for body in bodies {
+            assert!(body.contains("Security Defaults"), "{agent}: {body}");
+        }
+        let session = session(&run, &format!("fastapi/{agent}"));
+        let verdicts = session["verdicts"].as_array().unwrap().iter();
+        let limit = verdicts
+            .clone()
+            .find(|one| one["exploit"] == "login-rate-limit");
+        assert_eq!(limit.unwrap()["tier"], "requirement");
+    }
     fs::remove_dir_all(&dir).unwrap();
 }
 

@@ -25,7 +25,17 @@ fn the_samples_are_judged_as_was_written_down() {
     assert!(text.contains(all));
     fs::write(&study, text.replace(all, r#"["flask", "express", "axum"]"#)).unwrap();
     judged.extend(self::judged(&dir, &[study.to_str().unwrap()]));
+    let study = format!("{STUDY}/arms.toml");
+    judged.extend(self::judged(&dir, &[study.as_str()]));
+    arms(&dir);
     let mut samples = agent::recorded::all();
+    let arms = samples.iter().flat_map(|sample| {
+        let (framework, name) = sample.split_once('/').unwrap();
+        let arms = agent::recorded::arms(framework, name).into_iter().skip(1);
+        arms.map(move |arm| format!("{sample}/{arm}"))
+    });
+    let arms: Vec<String> = arms.collect();
+    samples.extend(arms);
     samples.retain(|sample| !judged.remove(sample));
     assert_eq!(samples, Vec::<String>::new(), "never judged");
     fs::remove_dir_all(&dir).unwrap();
@@ -60,8 +70,14 @@ fn judged(dir: &Path, study: &[&str]) -> BTreeSet<String> {
         let expected: BTreeMap<String, &str> = match agent.strip_prefix("recorded:") {
             None => BTreeMap::new(),
             Some(name) => {
+                let arm = session["arm"].as_str().unwrap();
+                let name = if arm == agent::SILENT {
+                    name.to_owned()
+                } else {
+                    format!("{name}/{arm}")
+                };
                 names.insert(format!("{framework}/{name}"));
-                expected(&table(framework), name)
+                expected(&table(framework), &name)
             }
         };
         let verdicts = session["verdicts"].as_array().unwrap();
@@ -114,6 +130,32 @@ fn compared(dir: &Path) {
     assert!(text.contains("two selections"), "{text}");
     let text = compare(&["--published", "2026-05"], 2);
     assert!(text.contains("2026-04"), "{text}");
+}
+
+/// What is said of the study of arms.
+fn arms(dir: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+        .arg("--dir")
+        .arg(dir)
+        .arg("report")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "ARMS: resisted or present",
+        "silent explicit checklist placebo",
+        "ASKED FOR BY NUMBER: explicit",
+        "weaker, limit per address, limit 20, window s 60",
+        "bcrypt with 12 rounds 2 0 0 0 0",
+        "CSP, HSTS, X-Frame-Options, nosniff 0 0 2 0 0",
+    ] {
+        assert!(words.contains(said), "`{said}` is missing in:\n{text}");
+    }
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
 }
 
 fn table(framework: &str) -> toml::Table {

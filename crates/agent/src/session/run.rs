@@ -10,7 +10,7 @@ use cell::{Exit, Level, Limits, Spec};
 use super::snapshot::first_commit;
 use super::{Place, SessionError, files};
 use crate::proxy::{self, Record, Settings};
-use crate::{Cli, Step, Stopped, Transcript, Usage, embedded};
+use crate::{Cli, Step, Stopped, Transcript, Usage, Words, embedded};
 
 /// In a box's own network nobody else has it; far from where apps are started.
 const PORT: u16 = 47_811;
@@ -56,8 +56,8 @@ pub struct Ran {
 }
 
 impl Place {
-    /// The starter, as a repository with one commit, and an empty home.
-    pub fn begin(&self, framework: &str) -> Result<(), SessionError> {
+    /// The starter and the arm's files, as a repository with one commit, and an empty home.
+    pub fn begin(&self, framework: &str, words: &[Words]) -> Result<(), SessionError> {
         let root = self.root();
         cell::remove_folder(&root).map_err(files(&root))?;
         for folder in [self.tree(), root.join("home")] {
@@ -65,6 +65,10 @@ impl Place {
         }
         if embedded::write_folder(&format!("study/starters/{framework}"), &self.tree())? == 0 {
             return Err(crate::Error::NoStarter(framework.to_owned()).into());
+        }
+        for file in words {
+            super::files::write(&self.tree(), Path::new(&file.path), &file.text)
+                .map_err(files(&self.tree()))?;
         }
         first_commit(&self.tree())
     }

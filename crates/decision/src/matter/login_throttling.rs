@@ -266,6 +266,7 @@ fn by_hand(index: &Index, route: &Route) -> Option<Found> {
                     .inside(*one)
                     .iter()
                     .any(|inner| is_429(index, *inner))
+                && age(index, *one).is_none()
         });
     let class = match project.resolve(function) {
         Thing::Inside(inside) => {
@@ -312,12 +313,42 @@ fn by_hand(index: &Index, route: &Route) -> Option<Found> {
         class.unwrap_or(function),
     )
     .by_hand(index, class.unwrap_or(function));
+    let by_age = || {
+        let around = project.inside(function);
+        around
+            .into_iter()
+            .chain(index.nodes_of(&reached))
+            .find_map(|one| age(index, one))
+    };
     let (limit, window) = made_with(index, class, &code)
-        .unwrap_or_else(|| (compare.and_then(|one| compared(index, one)), None));
+        .unwrap_or_else(|| (compare.and_then(|one| compared(index, one)), by_age()));
     if limit.is_none() {
         found = found.unsure(Confidence::Medium);
     }
     Some(found.with("limit", limit).with("window s", window))
+}
+
+/// `now - then < 60`: how far back attempts count, in seconds.
+fn age(index: &Index, at: At) -> Option<String> {
+    let project = &index.project;
+    let Kind::Binary {
+        op: Op::Lt | Op::Le | Op::Gt | Op::Ge,
+        left,
+        right,
+    } = project.kind(at)
+    else {
+        return None;
+    };
+    let is_span = |id| matches!(project.kind(at.with(id)), Kind::Binary { op: Op::Sub, .. });
+    let number = if is_span(left) {
+        project.fold(at.with(right)).number()
+    } else if is_span(right) {
+        project.fold(at.with(left)).number()
+    } else {
+        None
+    }?;
+    let in_ms = project.tree(at).lang == Lang::Script && number >= 1000.0;
+    Some((if in_ms { number / 1000.0 } else { number }).to_string())
 }
 
 /// A refusal after a comparison with what is called attempts, failures or a lock.

@@ -2,16 +2,18 @@
 //!
 //! The session is the unit. The family of tests is stated here, before anything is seen: both tiers, over all sessions and
 //! per framework that both sides have; they are corrected together. Exploits are a second family of their own. Nothing is averaged
-//! over the tiers, and what was not decided counts as neither: the bounds say what it could change.
+//! over the tiers, and what was not decided counts as neither: the bounds say what it could change. Where the sides were asked
+//! for other things, as under two arms, what one alone was asked for is a group of its own.
 
+pub(crate) mod arms;
 mod exploits;
 mod published;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use model::Word;
-use model::run::{Session, Tier};
+use model::run::{Judged, Session, Tier};
 
 use crate::paint::{Paint, clean};
 use crate::statistics::{self, Interval};
@@ -75,7 +77,7 @@ pub fn render(first: &Side<'_>, second: &Side<'_>, paint: Paint) -> String {
     out
 }
 
-struct Row {
+pub(crate) struct Row {
     name: String,
     first: Interval,
     second: Interval,
@@ -85,10 +87,67 @@ struct Row {
     open: Option<String>,
 }
 
-fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
+/// Tests that are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Both,
+    Second,
+    First,
+    Neither,
+}
+
+impl Group {
+    const ALL: [Self; 4] = [Self::Both, Self::Second, Self::First, Self::Neither];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Both => Tier::Requirement.name(),
+            Self::Second => "asked in B",
+            Self::First => "asked in A",
+            Self::Neither => Tier::Hardening.name(),
+        }
+    }
+}
+
+/// In which group each exploit is, by who was asked for its control; `None` where the sessions of one side were asked for
+/// different things: then each session counts by its own tiers.
+fn groups<'a>(first: &Side<'a>, second: &Side<'a>) -> Option<BTreeMap<&'a str, Group>> {
+    let asked = |side: &Side<'a>| -> Option<BTreeMap<&'a str, bool>> {
+        let mut all: BTreeMap<&str, bool> = BTreeMap::new();
+        for judged in side.sessions.iter().flat_map(|one| &one.verdicts) {
+            let is = judged.tier == Tier::Requirement;
+            if *all.entry(&judged.exploit).or_insert(is) != is {
+                return None;
+            }
+        }
+        Some(all)
+    };
+    let (a, b) = (asked(first)?, asked(second)?);
+    let all = a.iter().filter_map(|(id, a)| {
+        let group = match (*a, *b.get(id)?) {
+            (true, true) => Group::Both,
+            (false, true) => Group::Second,
+            (true, false) => Group::First,
+            (false, false) => Group::Neither,
+        };
+        Some((*id, group))
+    });
+    Some(all.collect())
+}
+
+pub(crate) fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     let shared = frameworks(first, second);
-    for tier in Tier::ALL {
+    let groups = groups(first, second);
+    let key = Key::of(first, second);
+    for group in Group::ALL {
+        let is_in = |judged: &Judged| match &groups {
+            Some(groups) => groups.get(judged.exploit.as_str()) == Some(&group),
+            None => match judged.tier {
+                Tier::Requirement => group == Group::Both,
+                Tier::Hardening => group == Group::Neither,
+            },
+        };
         let all = (shared.len() != 1).then_some(None);
         for framework in all
             .into_iter()
@@ -98,7 +157,7 @@ fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
                 side.sessions
                     .iter()
                     .filter(|one| framework.is_none_or(|name| one.framework == name))
-                    .map(|one| Counted::new(one, tier))
+                    .map(|one| Counted::new(one, key, &is_in))
                     .filter(|one| one.counts.of > 0)
                     .collect()
             };
@@ -112,7 +171,7 @@ fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
                 statistics::clustered(&counts)
             };
             rows.push(Row {
-                name: format!("{}, {}", tier.name(), framework.unwrap_or("all")),
+                name: format!("{}, {}", group.name(), framework.unwrap_or("all")),
                 first: interval(&a),
                 second: interval(&b),
                 p,
@@ -124,44 +183,71 @@ fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
     rows
 }
 
-/// One session in one tier, with what pairs it with a session of the other side.
-struct Counted {
-    key: (String, String, u32),
-    counts: statistics::Session,
-    undecided: u32,
+/// What else than the framework and the replicate pairs two sessions: agents and arms, where both sides have the same ones.
+#[derive(Clone, Copy)]
+struct Key {
+    agent: bool,
+    arm: bool,
 }
 
-impl Counted {
-    fn new(session: &Session, tier: Tier) -> Self {
+impl Key {
+    fn of(first: &Side<'_>, second: &Side<'_>) -> Self {
+        let same = |of: fn(&Session) -> &str| {
+            let all = |side: &Side<'_>| -> BTreeSet<String> {
+                side.sessions.iter().map(|one| of(one).to_owned()).collect()
+            };
+            all(first) == all(second)
+        };
         Self {
-            key: (
-                session.framework.clone(),
-                session.arm.clone(),
-                session.replicate,
-            ),
-            counts: counts(session, tier),
-            undecided: in_tier(session, tier, |word| word == Word::Inconclusive),
+            agent: same(|one| &one.agent),
+            arm: same(|one| &one.arm),
         }
     }
 }
 
-/// What a session resisted, of all in a tier: what was not decided counts against it.
-fn counts(session: &Session, tier: Tier) -> statistics::Session {
-    statistics::Session {
-        hits: in_tier(session, tier, |word| word == Word::Resisted),
-        of: in_tier(session, tier, |_| true),
+/// One session in one group, with what pairs it with a session of the other side.
+struct Counted {
+    key: Pair,
+    counts: statistics::Session,
+    undecided: u32,
+}
+
+type Pair = (String, String, String, u32);
+
+impl Counted {
+    fn new(session: &Session, key: Key, is_in: &dyn Fn(&Judged) -> bool) -> Self {
+        let part = |is: bool, of: &str| if is { of.to_owned() } else { String::new() };
+        Self {
+            key: (
+                session.framework.clone(),
+                part(key.agent, &session.agent),
+                part(key.arm, &session.arm),
+                session.replicate,
+            ),
+            counts: counts(session, is_in),
+            undecided: count(session, is_in, |word| word == Word::Inconclusive),
+        }
     }
 }
 
-fn in_tier(session: &Session, tier: Tier, is: impl Fn(Word) -> bool) -> u32 {
+/// What a session resisted, of all that are counted: what was not decided counts against it.
+fn counts(session: &Session, is_in: &dyn Fn(&Judged) -> bool) -> statistics::Session {
+    statistics::Session {
+        hits: count(session, is_in, |word| word == Word::Resisted),
+        of: count(session, is_in, |_| true),
+    }
+}
+
+fn count(session: &Session, is_in: &dyn Fn(&Judged) -> bool, is: impl Fn(Word) -> bool) -> u32 {
     let verdicts = session.verdicts.iter();
-    let those = verdicts.filter(|one| one.tier == tier && is(one.verdict));
+    let those = verdicts.filter(|one| is_in(one) && is(one.verdict));
     those.count() as u32
 }
 
-/// Paired where each session has just one counterpart of the same framework, arm and replicate.
+/// Paired where each session has just one counterpart of the same framework and replicate, and of the same agent and arm
+/// where both sides have the same.
 fn test(first: &[Counted], second: &[Counted]) -> (f64, bool) {
-    let by_key = |all: &[Counted]| -> BTreeMap<(String, String, u32), f64> {
+    let by_key = |all: &[Counted]| -> BTreeMap<Pair, f64> {
         all.iter()
             .map(|one| (one.key.clone(), one.counts.share()))
             .collect()

@@ -58,6 +58,8 @@ pub(crate) fn session() -> Session {
     let mut missing = judged("upload-oversize", r, Word::NotApplicable);
     missing.reason = "the app has no upload".into();
     Session {
+        wanted: vec![],
+        feedback: None,
         id: "check".into(),
         agent: "none".into(),
         framework: "fastapi".into(),

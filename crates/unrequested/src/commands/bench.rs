@@ -1,10 +1,9 @@
 //! `bench`: sessions of a study, attacked and scored.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use agent::{Cell, Driven, Estimate, Past, Planned, Prices, Study, recorded};
+use agent::{Cell, Driven, Estimate, Planned, Study, recorded};
 use exploit::Seed;
 use model::decision::Told;
 use model::run::Run;
@@ -13,11 +12,12 @@ use report::Paint;
 use report::bench::Next;
 
 use super::decisions::sample_told;
-use super::{called, chosen, consent, findings_exit, is_incomplete, print};
+use super::{called, chosen, consent, findings_exit, is_incomplete, plan, print};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::drive::{self, Driver};
 use crate::exit::{Exit, Fatal};
+use crate::feedback;
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
@@ -59,7 +59,10 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         } else {
             Vec::new()
         };
-        return plan(&study, &name, &past, &prices);
+        let cells = study.cells();
+        let left: Vec<Planned> = cells.iter().filter_map(|cell| planned(cell, 0)).collect();
+        print(&plan::text(&study, &name, &left, &past, &prices))?;
+        return Ok(Exit::Done);
     }
     let (tools, skipped) = skip_missing(&mut study)?;
     let cells = study.cells();
@@ -153,6 +156,9 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
                     ways: &ways,
                     prices: &prices,
                     budget: study.budget,
+                    findings: &|cell, tree, told, step| {
+                        feedback::findings(&bencher, cell, (tree, told), step)
+                    },
                 };
                 bencher.driven(cell, driven, &driver)?
             }
@@ -202,47 +208,22 @@ pub(super) fn shown(
 }
 
 fn is_done(units: &[UnitRow], session: &str) -> bool {
-    units
-        .iter()
-        .any(|unit| unit.new.session == session && unit.state == "done")
+    units.iter().any(|unit| {
+        unit.new.session == session && unit.state == "done" && !feedback::is_before(&unit.new)
+    })
 }
 
 /// A session that costs money, if it is one of which any step is left.
 fn planned(cell: &Cell, done: usize) -> Option<Planned> {
     let driven = cell.driven.as_ref()?;
-    let steps = LAST_STEP.saturating_sub(done);
+    let steps = agent::Arm::find(&cell.arm)
+        .map_or(LAST_STEP, |arm| arm.prompts.len())
+        .saturating_sub(done);
     (steps > 0).then(|| Planned {
         agent: cell.agent.clone(),
         model: driven.model.clone(),
         steps: steps as u32,
     })
-}
-
-/// `--plan`: what would be run.
-fn plan(study: &Study, name: &str, past: &[Past], prices: &Prices) -> Result<Exit, Fatal> {
-    let cells = study.cells();
-    let plural = if cells.len() == 1 { "" } else { "s" };
-    let mut out = format!("{name}: {} session{plural}\n", cells.len());
-    for cell in &cells {
-        let _ = writeln!(out, "  {}", cell.id());
-    }
-    let left: Vec<Planned> = cells.iter().filter_map(|cell| planned(cell, 0)).collect();
-    let samples = cells.len() - left.len();
-    if samples > 0 {
-        let _ = writeln!(
-            out,
-            "{samples} of them are hand-written samples: no model is called, nothing is paid for"
-        );
-    }
-    if !left.is_empty() {
-        let _ = write!(
-            out,
-            "Real agents, whose models are paid for:\n{}",
-            Estimate::of(&left, past, prices).text()
-        );
-    }
-    print(&out)?;
-    Ok(Exit::Done)
 }
 
 /// What a study is, before anything happens.
@@ -355,12 +336,12 @@ pub(super) fn next(run: &model::run::Run, row: &RunRow, skipped: &[String]) -> N
     Next { lines }
 }
 
-pub(super) struct Bencher<'a> {
-    pub(super) context: &'a Context,
-    pub(super) row: &'a RunRow,
-    pub(super) done: &'a [UnitRow],
-    pub(super) entries: &'a [&'static exploit::Entry],
-    pub(super) progress: &'a Progress,
+pub(crate) struct Bencher<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) row: &'a RunRow,
+    pub(crate) done: &'a [UnitRow],
+    pub(crate) entries: &'a [&'static exploit::Entry],
+    pub(crate) progress: &'a Progress,
 }
 
 impl Bencher<'_> {
@@ -407,11 +388,11 @@ impl Bencher<'_> {
             .join("runs")
             .join(&self.row.id)
             .join(session.replace(['/', ':'], "-"));
-        write_tree(&cell.framework, recording, &tree)?;
+        write_tree(cell, recording, &tree)?;
         let steps = recorded::steps(&cell.framework, recording);
         let new = Self::new_unit(cell, steps.last().cloned().unwrap_or_default(), Some(&tree));
-        let told = sample_told(&cell.framework, recording)?;
-        let name = format!("{:<9}  {recording:<14}", cell.framework);
+        let told = sample_told(&cell.framework, recording, &cell.arm)?;
+        let name = label(cell, recording);
         self.tree(&new, &told, &tree, &name)
     }
 
@@ -420,7 +401,7 @@ impl Bencher<'_> {
         if self.is_done(&cell.id()) {
             return Ok(true);
         }
-        let name = format!("{:<9}  {:<14}", cell.framework, cell.agent);
+        let name = label(cell, &cell.agent);
         match driver.session(cell, driven)? {
             drive::Outcome::Built { tree, told, step } => {
                 let new = Self::new_unit(cell, step, Some(&tree));
@@ -428,7 +409,7 @@ impl Bencher<'_> {
                 Ok(true)
             }
             drive::Outcome::NoResult(why) => {
-                let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
+                let prompts = view::arm(&cell.arm)?.prompts;
                 let last = prompts.last().map(|prompt| prompt.id.clone());
                 let new = Self::new_unit(cell, last.unwrap_or_default(), None);
                 self.failed(&new, None, &name, Fault::Harness, why)?;
@@ -437,7 +418,7 @@ impl Bencher<'_> {
         }
     }
 
-    fn new_unit(cell: &Cell, step: String, tree: Option<&Path>) -> NewUnit {
+    pub(crate) fn new_unit(cell: &Cell, step: String, tree: Option<&Path>) -> NewUnit {
         let session = cell.id();
         NewUnit {
             key: blake3::hash(format!("{session} {}", suite_hash()).as_bytes())
@@ -454,7 +435,13 @@ impl Bencher<'_> {
     }
 
     /// Installs, boots and attacks what a session left.
-    fn tree(&self, new: &NewUnit, told: &Told, tree: &Path, name: &str) -> Result<(), Fatal> {
+    pub(crate) fn tree(
+        &self,
+        new: &NewUnit,
+        told: &Told,
+        tree: &Path,
+        name: &str,
+    ) -> Result<(), Fatal> {
         let framework = app::framework::find(&new.framework);
         let Some(framework) = framework
             .filter(|one| app::framework::recognise(tree).is_some_and(|found| found.id == one.id))
@@ -574,12 +561,22 @@ impl Bencher<'_> {
     }
 }
 
+/// A session on a line of progress; the silent arm goes without saying.
+pub(crate) fn label(cell: &Cell, agent: &str) -> String {
+    let arm = if cell.arm == agent::SILENT {
+        String::new()
+    } else {
+        format!("  {:<9}", cell.arm)
+    };
+    format!("{:<9}  {agent:<14}{arm}", cell.framework)
+}
+
 /// The sample's tree, written anew: an earlier run that was killed may have left half of it.
-fn write_tree(framework: &str, recording: &str, tree: &Path) -> Result<PathBuf, Fatal> {
+fn write_tree(cell: &Cell, recording: &str, tree: &Path) -> Result<(), Fatal> {
     if tree.exists() {
         fs::remove_dir_all(tree)?;
     }
     fs::create_dir_all(tree)?;
-    recorded::write(framework, recording, LAST_STEP, tree)?;
-    Ok(tree.to_path_buf())
+    recorded::write_in(&cell.framework, recording, &cell.arm, LAST_STEP, tree)?;
+    Ok(())
 }

@@ -205,21 +205,21 @@ fn sample(name: &str) -> Result<App, Fatal> {
     Ok(App {
         name: format!("{framework}/{recording}"),
         tree: None,
-        told: sample_told(framework, recording)?,
+        told: sample_told(framework, recording, agent::SILENT)?,
     })
 }
 
 /// A sample's decisions with their steps.
-pub(crate) fn sample_told(framework: &str, recording: &str) -> Result<Told, Fatal> {
+pub(crate) fn sample_told(framework: &str, recording: &str, arm: &str) -> Result<Told, Fatal> {
     let steps = recorded::steps(framework, recording);
     let mut readings = Vec::new();
     for number in 1..=steps.len().max(1) {
-        let texts = recorded::texts(framework, recording, number)?;
+        let texts = recorded::texts_in(framework, recording, arm, number)?;
         let files: Vec<(String, String)> = texts.into_iter().collect();
         let step = steps.get(number - 1).cloned().unwrap_or_default();
         readings.push((step, decision::read_files(&files)));
     }
-    let wishes = decided::prompts(steps.len())?;
+    let wishes = decided::prompts(&view::arm(arm)?, steps.len());
     Ok(decided::told(readings, &wishes, &Lock::default()))
 }
 

@@ -1,17 +1,18 @@
 //! One file per command.
 
 mod atif;
-mod bench;
+pub(crate) mod bench;
 mod calibrate;
 mod check;
 mod compare;
-mod conclude;
+pub(crate) mod conclude;
 mod consent;
 pub(crate) mod decisions;
 mod doctor;
 mod explain;
 mod fix;
 mod list;
+mod plan;
 mod reference;
 mod regrade;
 mod replay;

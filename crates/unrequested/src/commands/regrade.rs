@@ -255,7 +255,7 @@ fn failed(
 /// found then.
 fn told(context: &Context, unit: &UnitRow, tree: &Path) -> Result<Told, Fatal> {
     let readings = vec![(String::new(), decision::read(tree))];
-    let wishes = decided::prompts(usize::MAX)?;
+    let wishes = decided::prompts(&view::arm(&unit.new.arm)?, usize::MAX);
     let mut told = decided::told(readings, &wishes, &Lock::default());
     if let Some(then) = context.ledger.reading(unit.id)? {
         for one in &mut told.decisions {

@@ -19,12 +19,13 @@ pub(crate) use told::{Told as ToldTurn, by_session};
 pub(crate) use turns::{Ended, NewTurn, TurnRow};
 
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("001.sql"),
     include_str!("002.sql"),
     include_str!("003.sql"),
     include_str!("004.sql"),
     include_str!("005.sql"),
+    include_str!("006.sql"),
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,8 @@ use super::{Ledger, LedgerError, parsed, squeeze};
 pub(crate) struct Told {
     pub(crate) session: String,
     pub(crate) step: String,
+    /// What the agent was given; an older tool kept only the step.
+    pub(crate) prompt: Option<String>,
     pub(crate) attempt: u32,
     /// Failed for what surrounds the agent, or never ended: no part of the session.
     pub(crate) failed: bool,
@@ -37,10 +39,14 @@ impl Told {
         read.step.clone_from(&self.step);
         read.usage = read.usage.or(self.used);
         read.conversation = read.conversation.or_else(|| self.conversation.clone());
-        let prompts = agent::prompts().unwrap_or_default();
-        if let Some(prompt) = prompts.into_iter().find(|prompt| prompt.id == self.step) {
+        let silent = || {
+            let prompts = agent::prompts().unwrap_or_default();
+            let prompt = prompts.into_iter().find(|prompt| prompt.id == self.step);
+            prompt.map(|prompt| prompt.text)
+        };
+        if let Some(text) = self.prompt.clone().or_else(silent) {
             let mut asked = Entry::new(Role::User);
-            asked.text = prompt.text;
+            asked.text = text;
             read.entries.insert(0, asked);
         }
         read
@@ -54,7 +60,7 @@ impl Ledger {
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
-                        b.form, b.bytes
+                        b.form, b.bytes, prompt
                  FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
             )?;
             statement
@@ -66,6 +72,7 @@ impl Ledger {
                     let told = Told {
                         session: row.get(0)?,
                         step: row.get(1)?,
+                        prompt: row.get(13)?,
                         attempt: row.get(2)?,
                         failed: row.get::<_, String>(3)? != "done",
                         agent: row.get(4)?,

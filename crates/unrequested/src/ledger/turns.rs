@@ -12,6 +12,7 @@ pub(crate) struct NewTurn<'a> {
     pub(crate) run: &'a str,
     pub(crate) session: &'a str,
     pub(crate) step: &'a str,
+    pub(crate) prompt: &'a str,
     pub(crate) agent: &'a str,
     pub(crate) model: &'a str,
 }
@@ -49,9 +50,9 @@ impl Ledger {
                 |row| row.get(0),
             )?;
             change.execute(
-                "INSERT INTO turn (run, session, step, attempt, agent, model, state, begun)
-                 VALUES (?,?,?,?,?,?,'running',?)",
-                params![new.run, new.session, new.step, last + 1, new.agent, new.model, now()],
+                "INSERT INTO turn (run, session, step, prompt, attempt, agent, model, state, begun)
+                 VALUES (?,?,?,?,?,?,?,'running',?)",
+                params![new.run, new.session, new.step, new.prompt, last + 1, new.agent, new.model, now()],
             )?;
             let id = change.last_insert_rowid();
             change.commit()?;
@@ -165,6 +166,7 @@ mod tests {
         let new = NewTurn {
             run: &run.id,
             session: "one",
+            prompt: "words",
             step: "3-search",
             agent: "codex@0",
             model: "m",
