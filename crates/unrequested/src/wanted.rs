@@ -60,8 +60,8 @@ fn became(wanted: &Wanted, decided: &Decided) -> (Became, String) {
             };
         }
         // Another means has another number.
-        if became != Became::Otherwise {
-            became = became.max(reached(number, decided));
+        if became == Became::Obeyed {
+            became = reached(number, decided);
         }
     }
     if decided.in_force == InForce::NotInForce && became < Became::Weaker {
