@@ -120,9 +120,9 @@ pub fn block(project: &Project) -> String {
     }
     let _ = writeln!(
         out,
-        "\nWhether they hold: `unrequested check . --quiet --only {} >/dev/null`, then `unrequested fix 1`. What the source \
-         decides: `unrequested decisions`.",
-        acceptance().join(",")
+        "\nWhether they hold: `{}` ends with 0; else `unrequested fix 1` says what is left to do. What the source decides: \
+         `unrequested decisions`.",
+        acceptance()
     );
     out
 }
@@ -138,16 +138,16 @@ pub fn prompt() -> String {
     }
     let _ = write!(
         out,
-        "\nWhat worked before still works, and no test is changed to get there. Done when\n\n    unrequested check . --quiet \
-         --only {} >/dev/null\n\nends with 0. If it does not, `unrequested fix 1` says what is left to do.\n\nThe endpoint \
-         (method and path, what it takes, what it answers, who may call it):\n",
-        acceptance().join(",")
+        "\nWhat worked before still works, and no test is changed to get there. Done when\n\n    {}\n\nends with 0. If it does \
+         not, `unrequested fix 1` says what is left to do.\n\nThe endpoint (method and path, what it takes, what it answers, who \
+         may call it):\n",
+        acceptance()
     );
     out
 }
 
-/// The findings that the lines are about, as `check --only` takes them.
-fn acceptance() -> Vec<&'static str> {
+/// The command that ends with 0 where all lines hold. Its report has requests that no agent needs.
+fn acceptance() -> String {
     let mut ids: Vec<&str> = Vec::new();
     let exploits = all().iter().flat_map(|line| &line.exploits);
     for remedy in exploits.filter_map(|id| remedy::of(id)) {
@@ -155,7 +155,10 @@ fn acceptance() -> Vec<&'static str> {
             ids.push(remedy.id);
         }
     }
-    ids
+    format!(
+        "unrequested check . --quiet --fail-on absent --only {} >/dev/null",
+        ids.join(",")
+    )
 }
 
 /// How a decision stands to its line.

@@ -136,6 +136,14 @@ fn told(changes: &[Change], guard: &Guard) -> String {
             " Codex runs a project's hook only once you have trusted the project and, with /hooks, the hook.\n",
         );
     }
+    let hooked = changes
+        .iter()
+        .any(|one| HOOKS.iter().any(|(name, _)| one.file.name == *name));
+    if hooked && !is_on_path("unrequested") {
+        out.push_str(
+            " `unrequested` is not on your PATH, so no hook will run: cargo install --path crates/unrequested\n",
+        );
+    }
     let _ = write!(
         out,
         "\n For a new endpoint, give your agent this (again: {} guard --prompt):\n\n{}",
@@ -143,6 +151,11 @@ fn told(changes: &[Change], guard: &Guard) -> String {
         checklist::prompt()
     );
     out
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 // --- what is written ---------------------------------------------------------------------------------------------------
@@ -245,7 +258,7 @@ fn refused(file: &File, why: &dyn std::fmt::Display) -> Fatal {
     Fatal::usage(format!("{}: {why}. Nothing was written", file.name))
 }
 
-const SKILL_MARK: &str = "<!-- unrequested:file hash=";
+const SKILL_MARK: &str = "<!-- unrequested:file sum=";
 
 /// The skill's file, with a hash that tells whether somebody changed it.
 fn skill() -> String {
@@ -432,6 +445,29 @@ mod tests {
             let named = lines.filter(|line| line.exploits.contains(&id)).count();
             assert_eq!(named, 1, "{id}");
         }
+    }
+
+    /// `decisions` reads who asked for what from these files.
+    #[test]
+    fn the_block_asks_for_its_own_matters_and_for_few_others() {
+        let body = checklist::block(&Project::default());
+        let text = block::insert(None, &body, false).unwrap();
+        let text = String::from_utf8(text).unwrap().to_lowercase();
+        let asks = |id: &str| {
+            let words = decision::find(id).unwrap().matter.words;
+            words.iter().any(|word| text.contains(word))
+        };
+        let own = checklist::all()
+            .iter()
+            .flat_map(|line| line.decisions.clone());
+        for id in own.clone() {
+            assert!(asks(id), "{id}");
+        }
+        let all = decision::all().iter().map(|entry| entry.id);
+        let others: Vec<&str> = all
+            .filter(|id| asks(id) && own.clone().all(|one| one != *id))
+            .collect();
+        assert_eq!(others, ["error-handling"]);
     }
 
     #[test]

@@ -170,13 +170,13 @@ fn read(marker: &str) -> Option<(usize, bool, String)> {
         "no" => false,
         _ => return None,
     };
-    Some((ends, made, field("hash")?.to_owned()))
+    Some((ends, made, field("sum")?.to_owned()))
 }
 
 fn render(body: &str, eol: &[u8], ends: usize, made: bool) -> Vec<u8> {
     let made = if made { "yes" } else { "no" };
     let hash = hash(body.as_bytes());
-    let text = format!("{BEGIN} ends={ends} made={made} hash={hash} ({NOTE}) -->\n{body}{END}\n");
+    let text = format!("{BEGIN} ends={ends} made={made} sum={hash} ({NOTE}) -->\n{body}{END}\n");
     let lines: Vec<&[u8]> = text.as_bytes().split(|byte| *byte == b'\n').collect();
     lines.join(eol)
 }
@@ -339,7 +339,7 @@ mod tests {
             (block.replace("ends=0", "ends=many"), Refused::Marker(1)),
             (block.replace("made=yes ", ""), Refused::Marker(1)),
             (block.replace("- one", "- two"), Refused::Edited(1)),
-            (block.replace("hash=", "hash=0"), Refused::Edited(1)),
+            (block.replace("sum=", "sum=0"), Refused::Edited(1)),
         ] {
             assert_eq!(
                 insert(Some(text.as_bytes()), BODY, false).as_ref(),
