@@ -29,15 +29,19 @@ impl Home {
         self.0.path().join("app")
     }
 
-    fn tool(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_unrequested"))
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unrequested"));
+        command
             .args(["--dir", "ledger", "--quiet"])
             .args(args)
             .current_dir(self.0.path())
             .env_remove("CARGO_MANIFEST_DIR")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn tool(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
     }
 
     fn ends(&self, args: &[&str], code: i32, says: &[&str]) -> String {
@@ -122,7 +126,6 @@ fn it_shows_first_writes_once_changes_nothing_the_second_time_and_takes_all_out(
             &["guard", "app", "--yes"],
             0,
             &[
-                "not on your PATH",
                 "wrote   CLAUDE.md",
                 "undo    unrequested guard app --remove",
                 "For a new endpoint",
@@ -248,6 +251,9 @@ fn what_it_shows_is_a_patch_that_does_what_it_does() {
     assert_eq!(shown.tree(), done.tree());
 }
 
+/// Its name, what is done to the folder, what is said, whether `--remove` says it, too.
+type Case<'a> = (&'a str, &'a dyn Fn(&Home), &'a str, bool);
+
 #[test]
 fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
     let guarded = |change: &dyn Fn(&Home)| {
@@ -266,7 +272,7 @@ fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
         assert!(text.contains(from));
         home.put(name, text.replace(from, to).as_bytes());
     };
-    let cases: [(&str, &dyn Fn(&Home), &str, bool); 10] = [
+    let cases: [Case<'_>; 10] = [
         (
             "edited block",
             &|home| {
@@ -319,7 +325,7 @@ fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
                 home.put(
                     ".claude/settings.json",
                     b"{ // unrequested hook claude-code\n}",
-                )
+                );
             },
             "no plain JSON",
             true,
@@ -331,7 +337,7 @@ fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
                     home.app().join("AGENTS.md"),
                     fs::Permissions::from_mode(0o444),
                 )
-                .unwrap()
+                .unwrap();
             },
             "AGENTS.md: it is read-only",
             false,
@@ -376,6 +382,18 @@ fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
     assert_eq!(home.read("AGENTS.md"), "mine\n");
     home.ends(&["guard", "nowhere"], 2, &["nowhere"]);
     home.ends(&["guard", "app/AGENTS.md"], 2, &["is no folder"]);
+}
+
+#[test]
+fn a_hook_that_could_not_run_is_said() {
+    let program = Path::new(env!("CARGO_BIN_EXE_unrequested"));
+    for (folder, is_said) in [(Path::new(""), true), (program.parent().unwrap(), false)] {
+        let home = Home::new(None);
+        let mut command = home.command(&["guard", "app", "--yes"]);
+        let output = command.env("PATH", folder).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.contains("is not on your PATH"), is_said, "{text}");
+    }
 }
 
 #[test]

@@ -307,11 +307,10 @@ fn project(cli: &Cli, root: &Path, progress: &Progress) -> Result<Project, Fatal
                 .map(|(_, word)| *word)
                 .collect();
             let all = words.len() == one.tests.len();
-            one.in_force = match InForce::of(&one.decision.origin, &words) {
-                // Of some of its exploits nothing is known that still holds.
-                InForce::Enforced | InForce::Gift if !all => InForce::Untested,
-                known => known,
-            };
+            let known = InForce::of(&one.decision.origin, &words);
+            // Of some of its exploits nothing is known that still holds.
+            let open = !all && matches!(known, InForce::Enforced | InForce::Gift);
+            one.in_force = if open { InForce::Untested } else { known };
         }
         let succeeded = holds.iter().filter(|(_, word)| *word == Word::Exploited);
         exploited = succeeded.map(|(id, _)| (*id).to_owned()).collect();

@@ -244,6 +244,12 @@ mod tests {
         for text in &all {
             let with = insert(Some(text.as_bytes()), BODY, false).unwrap();
             assert!(with.starts_with(text.as_bytes()), "{text:?}");
+            let marker = with
+                .windows(BEGIN.len())
+                .position(|part| part == BEGIN.as_bytes());
+            let before = &with[..marker.unwrap()];
+            let blank = before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n");
+            assert!(blank || text.is_empty(), "{text:?}");
             assert_eq!(insert(Some(&with), BODY, false).unwrap(), with, "{text:?}");
             let without = remove(&with, false).unwrap();
             assert_eq!(without.as_deref(), Some(text.as_bytes()), "{text:?}");
