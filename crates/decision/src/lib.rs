@@ -53,6 +53,8 @@ pub struct Place {
     pub path: String,
     pub file: String,
     pub line: u32,
+    /// What it is for, by its path and method: `login`, `upload`; `other` where these do not say.
+    pub purpose: &'static str,
 }
 
 /// The routes of an app in a folder.
@@ -68,6 +70,7 @@ pub fn routes(root: &Path) -> Vec<Place> {
                 path: route.path.clone(),
                 file: span.file,
                 line: span.line,
+                purpose: route.purpose().name(),
             }
         })
         .collect();

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod calibration;
 pub mod check;
+pub mod checklist;
 pub mod compare;
 pub mod curl;
 pub mod decisions;

@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Use: a finding as a prompt for a coding agent: the control, the place, how to see that it is done.
     Fix(Fix),
+    /// Use: write the checklist of security defaults where coding agents read it, with a hook and a skill; asks first.
+    Guard(Guard),
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
@@ -263,6 +265,29 @@ pub(crate) struct Fix {
     /// The run; the newest when left out.
     #[arg(long)]
     pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Guard {
+    /// The app's folder.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Write without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Take out all that it wrote; what others wrote stays as it is.
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Only the text in CLAUDE.md and AGENTS.md: no hook, no skill.
+    #[arg(long, conflicts_with = "remove")]
+    pub(crate) no_hook: bool,
+    /// Also what was changed by hand between the markers, or in the skill; it is lost.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Print the prompt for a new endpoint, and write nothing.
+    #[arg(long, conflicts_with_all = ["yes", "remove", "no_hook", "overwrite"])]
+    pub(crate) prompt: bool,
 }
 
 #[derive(Debug, Args)]

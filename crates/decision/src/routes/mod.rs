@@ -40,6 +40,21 @@ pub(crate) enum Purpose {
     Other,
 }
 
+impl Purpose {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Login => "login",
+            Self::Upload => "upload",
+            Self::Download => "download",
+            Self::Webhook => "webhook",
+            Self::Admin => "admin",
+            Self::Search => "search",
+            Self::Other => "other",
+        }
+    }
+}
+
 impl Route {
     pub(crate) fn purpose(&self) -> Purpose {
         let path = self.path.to_ascii_lowercase();

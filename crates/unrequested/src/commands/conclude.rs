@@ -427,7 +427,7 @@ fn since(session: &Session, findings: &mut [Finding], revision: &str, old: &[Dec
 }
 
 /// How and where a matter was decided.
-fn places<'a>(matter: &str, all: impl Iterator<Item = &'a Decision>) -> Vec<String> {
+pub(super) fn places<'a>(matter: &str, all: impl Iterator<Item = &'a Decision>) -> Vec<String> {
     let mut found: Vec<String> = all
         .filter(|one| one.decision == matter)
         .map(|one| {

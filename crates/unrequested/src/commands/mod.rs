@@ -11,6 +11,7 @@ pub(crate) mod decisions;
 mod doctor;
 mod explain;
 mod fix;
+mod guard;
 mod list;
 mod plan;
 mod reference;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Fix(fix) => fix::run(&cli, fix),
+        Command::Guard(guard) => guard::run(&cli, guard, paint),
         Command::Report {
             run,
             list,
