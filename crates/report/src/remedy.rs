@@ -55,6 +55,24 @@ const FILES: [(&str, &str); 23] = files![
     "required-secrets",
 ];
 
+/// Words that can end a session of a coding agent, or teach it what it need not know.
+pub const NOT_FOR_AGENTS: [&str; 14] = [
+    "attack",
+    "exploit",
+    "inject",
+    "payload",
+    "malicious",
+    "hack",
+    "steal",
+    "union select",
+    "vulnerab",
+    "bypass",
+    "brute",
+    "forge",
+    "compromise",
+    "1=1",
+];
+
 static ALL: LazyLock<Vec<Remedy>> =
     LazyLock::new(|| FILES.iter().map(|(id, text)| parse(id, text)).collect());
 
@@ -124,24 +142,6 @@ fn parse(id: &'static str, text: &'static str) -> Remedy {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Words that can end a session of a coding agent, or teach it what it need not know.
-    pub(crate) const NOT_FOR_AGENTS: [&str; 14] = [
-        "attack",
-        "exploit",
-        "inject",
-        "payload",
-        "malicious",
-        "hack",
-        "steal",
-        "union select",
-        "vulnerab",
-        "bypass",
-        "brute",
-        "forge",
-        "compromise",
-        "1=1",
-    ];
 
     #[test]
     fn every_file_of_the_folder_is_whole_and_listed() {

@@ -102,6 +102,11 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Use: a finding as a prompt for a coding agent: the control, the place, how to see that it is done.
     Fix(Fix),
+    /// Use: for the settings of a coding agent: reads its event on stdin, and sends it back once for what it left out.
+    Hook {
+        #[arg(value_enum)]
+        agent: HookedAgent,
+    },
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
@@ -145,6 +150,13 @@ pub(crate) enum Command {
     },
     /// Instrument: what this machine has, and what is missing.
     Doctor,
+}
+
+/// An agent that runs hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HookedAgent {
+    ClaudeCode,
+    Codex,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -11,6 +11,7 @@ pub(crate) mod decisions;
 mod doctor;
 mod explain;
 mod fix;
+pub(crate) mod hook;
 mod list;
 mod reference;
 mod regrade;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Fix(fix) => fix::run(&cli, fix),
+        Command::Hook { agent } => Ok(hook::run(&cli.dir, *agent)),
         Command::Report {
             run,
             list,
