@@ -154,3 +154,47 @@ fn code(index: &Index, at: At) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGIN: &str = "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.post(\"/login\")\ndef login(body: dict):\n    if body[\"a\"] > MAX_SIZE:\n        return maxCount\n    return {\"token\": fetch_user(body)}\n";
+
+    fn login(text: &str) -> Site {
+        let placed = crate::read_files_placed(&[("app.py".to_owned(), text.to_owned())]);
+        let of = |one: &Decision| one.decision == "login-throttling";
+        let place = placed.reading.decisions.iter().position(of).unwrap();
+        let [site] = placed.sites[place].as_slice() else {
+            panic!("{:?}", placed.sites[place]);
+        };
+        site.clone()
+    }
+
+    #[test]
+    fn what_is_left_out_would_stand_at_its_route() {
+        let site = login(LOGIN);
+        assert_eq!(site.route.as_deref(), Some("POST /login"));
+        assert_eq!((site.file.as_str(), site.line), ("app.py", 7));
+        for word in ["max", "size", "count", "fetch", "user"] {
+            assert!(site.words.contains(word), "{word}: {:?}", site.words);
+        }
+    }
+
+    #[test]
+    fn code_is_another_when_it_does_something_else_and_not_when_it_looks_otherwise() {
+        let code = login(LOGIN).code;
+        let moved = LOGIN.replace("@app", "# who are you\n\n\n@app");
+        assert_eq!(login(&moved).code, code);
+        let commented = LOGIN.replace("    return {", "\n    # now\n    return {");
+        assert_eq!(login(&commented).code, code);
+        for (from, to) in [
+            (">", "<"),
+            ("\"a\"", "\"b\""),
+            ("fetch_user", "user"),
+            ("return m", "raise m"),
+        ] {
+            assert_ne!(login(&LOGIN.replace(from, to)).code, code, "{from}");
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) fn conversation(body: &Value) -> Conversation {
         match kind {
             // Codex 0.116 hands on what a hook says as its developer's.
             "message" if item["role"] == "user" || item["role"] == "developer" => {
-                items.push(Item::User(text(&item["content"])))
+                items.push(Item::User(text(&item["content"])));
             }
             "function_call_output" | "custom_tool_call_output" => {
                 items.push(Item::Result(text(&item["output"])));

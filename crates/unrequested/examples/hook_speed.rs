@@ -108,7 +108,10 @@ fn write(folder: &Path, lines: usize) -> (usize, usize) {
         fs::create_dir_all(&into).unwrap();
         recorded::write(framework, name, 6, &into).unwrap();
         for (path, text) in recorded::texts(framework, name, 6).unwrap() {
-            if decision::is_read(&path) && !path.ends_with(".json") {
+            let is_source = Path::new(&path)
+                .extension()
+                .is_some_and(|end| end != "json");
+            if is_source && decision::is_read(&path) {
                 written += text.lines().count();
                 files += 1;
             }

@@ -102,17 +102,15 @@ enum Said {
 
 impl Said {
     fn reason(&self) -> &str {
-        match self {
-            Self::Block(reason, _) => reason,
-            other => panic!("no block: {other:?}"),
-        }
+        let Self::Block(reason, _) = self else {
+            panic!("no block: {self:?}")
+        };
+        reason
     }
 
     fn not_checked(&self, why: &str) {
-        match self {
-            Self::Told(text) if text.contains("not checked: ") && text.contains(why) => {}
-            other => panic!("{why}: {other:?}"),
-        }
+        let told = matches!(self, Self::Told(text) if text.contains("not checked: ") && text.contains(why));
+        assert!(told, "{why}: {self:?}");
     }
 }
 
