@@ -226,13 +226,12 @@ fn script(app: &str) -> Script {
 /// The texts that the model saw in the last request and that are neither its own nor a tool's.
 fn heard(server: &Server) -> Vec<String> {
     let seen = server.seen();
-    let bodies = seen
+    let mut bodies = seen
         .iter()
         .filter_map(|one| serde_json::from_slice::<Value>(&one.body).ok());
     // Requests on the side offer no tools.
     let body = bodies
-        .filter(|body| body["tools"].as_array().is_some_and(|all| !all.is_empty()))
-        .last()
+        .rfind(|body| body["tools"].as_array().is_some_and(|all| !all.is_empty()))
         .unwrap();
     let list = body["messages"]
         .as_array()

@@ -137,6 +137,8 @@ fn answer(dir: &Path, root: Option<&Path>) -> Result<Option<Value>, String> {
     let before: Option<BTreeSet<String>> = match (fresh, known) {
         (Some(_), _) => None,
         (None, Some(seen)) => Some(seen.open.iter().cloned().collect()),
+        // Nothing can be due then.
+        (None, None) if found.is_empty() => Some(BTreeSet::new()),
         (None, None) => committed(&project)?.map(|placed| prints(&rules.findings(placed))),
     };
     state.see(Seen {
