@@ -17,12 +17,13 @@ mod mentions;
 mod modules;
 mod project;
 mod routes;
+mod site;
 mod source;
 mod tree;
 
 use std::path::Path;
 
-use model::decision::{Burden, Reading};
+use model::decision::{Burden, Decision, Reading};
 
 use crate::index::Index;
 use crate::project::Project;
@@ -30,6 +31,7 @@ use crate::source::Sources;
 
 pub use crate::hints::{RouteHint, SourceHints, hints, hints_of};
 pub use crate::matter::{Entry, Matter, all, find};
+pub use crate::site::Site;
 
 /// Reads the app in a folder.
 pub fn read(root: &Path) -> Reading {
@@ -39,6 +41,28 @@ pub fn read(root: &Path) -> Reading {
 /// Reads an app that is held in memory: paths relative to it, with `/`, and texts.
 pub fn read_files(files: &[(String, String)]) -> Reading {
     of(source::take(files))
+}
+
+/// A reading with the places of its decisions: as many lists as there are decisions, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Placed {
+    pub reading: Reading,
+    pub sites: Vec<Vec<Site>>,
+}
+
+/// [`read`], and where the decisions stand.
+pub fn read_placed(root: &Path) -> Placed {
+    placed(source::read(root))
+}
+
+/// [`read_files`], and where the decisions stand.
+pub fn read_files_placed(files: &[(String, String)]) -> Placed {
+    placed(source::take(files))
+}
+
+/// A text that is another when a file that is read may be another; nothing is opened.
+pub fn stamp(root: &Path) -> String {
+    source::stamp(root)
 }
 
 /// Whether the file with this path, relative to the app, is one that is read.
@@ -79,10 +103,41 @@ pub fn routes(root: &Path) -> Vec<Place> {
 }
 
 fn of(sources: Sources) -> Reading {
-    let files = sources.trees.len() as u32;
-    let lines = sources.trees.iter().map(tree::Tree::line_count).sum();
+    let size = Size::of(&sources);
     let index = Index::new(Project::new(sources));
     let (decisions, hand_written) = matter::read(&index);
+    reading(index, decisions, hand_written, size)
+}
+
+fn placed(sources: Sources) -> Placed {
+    let size = Size::of(&sources);
+    let index = Index::new(Project::new(sources));
+    let (decisions, hand_written) = matter::read(&index);
+    let sites = decisions
+        .iter()
+        .map(|decision| site::sites(&index, decision))
+        .collect();
+    Placed {
+        reading: reading(index, decisions, hand_written, size),
+        sites,
+    }
+}
+
+struct Size {
+    files: u32,
+    lines: u32,
+}
+
+impl Size {
+    fn of(sources: &Sources) -> Self {
+        Self {
+            files: sources.trees.len() as u32,
+            lines: sources.trees.iter().map(tree::Tree::line_count).sum(),
+        }
+    }
+}
+
+fn reading(index: Index, decisions: Vec<Decision>, hand_written: u32, size: Size) -> Reading {
     let manifests = &index.project.manifests;
     let burden = Burden {
         direct: manifests.direct(),
@@ -93,7 +148,7 @@ fn of(sources: Sources) -> Reading {
         decisions,
         unread: index.project.unread,
         burden,
-        files,
-        lines,
+        files: size.files,
+        lines: size.lines,
     }
 }

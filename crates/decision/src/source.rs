@@ -1,5 +1,6 @@
 //! The files of a tree that are read, and those that are not, with the reason.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
@@ -93,6 +94,26 @@ pub(crate) fn read(root: &Path) -> Sources {
         }
     }
     finish(sources)
+}
+
+/// Every file that [`read`] would read, with its length and the time of its last change: another text where one of them may
+/// be another.
+pub(crate) fn stamp(root: &Path) -> String {
+    let (mut paths, mut others) = (Vec::new(), Vec::new());
+    let mut unread = Vec::new();
+    walk(root, &mut paths, &mut others, &mut unread);
+    paths.append(&mut others);
+    paths.sort();
+    let mut text = String::new();
+    for path in paths {
+        let meta = fs::metadata(root.join(&path));
+        let meta = meta.map(|meta| (meta.len(), meta.modified().ok()));
+        let _ = writeln!(text, "{path} {meta:?}");
+    }
+    for one in unread {
+        let _ = writeln!(text, "{} {}", one.file, one.why);
+    }
+    text
 }
 
 /// Runs the same work on as many threads as there are cores, and at most so many.

@@ -51,8 +51,15 @@ impl Conversation {
                 .find(|(prompt, _)| text.contains(prompt.as_str()));
             found.map(|(_, number)| *number)
         };
+        let (prompt, came) = self.since(of)?;
+        (!self.tools.is_empty()).then_some((prompt, came))
+    }
+
+    /// What is found in the last of the user's messages that has it, and how many of the model's messages since came to
+    /// their results.
+    pub(crate) fn since<T>(&self, of: impl Fn(&str) -> Option<T>) -> Option<(T, usize)> {
         let mut items = self.items.iter().enumerate().rev();
-        let (place, prompt) = items.find_map(|(place, item)| match item {
+        let (place, found) = items.find_map(|(place, item)| match item {
             Item::User(text) => Some((place, of(text)?)),
             Item::Model | Item::Result(_) => None,
         })?;
@@ -67,7 +74,7 @@ impl Conversation {
                 Item::Result(_) | Item::User(_) => {}
             }
         }
-        (!self.tools.is_empty()).then_some((prompt, came))
+        Some((found, came))
     }
 
     pub fn results(&self) -> impl Iterator<Item = &str> {

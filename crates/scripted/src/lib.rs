@@ -29,6 +29,17 @@ pub struct Script {
     /// Commands that it runs before all else at a step (1 to 6).
     pub commands: Vec<(usize, String)>,
     pub troubles: Vec<Trouble>,
+    /// Where there are any, these are played and no recording.
+    pub scenes: Vec<Scene>,
+}
+
+/// What the model does after a user's message.
+#[derive(Debug, Clone, Default)]
+pub struct Scene {
+    /// Words of that message; the last message that begins a scene counts.
+    pub when: String,
+    /// Message by message; after the last it says that it is done.
+    pub calls: Vec<Vec<Call>>,
 }
 
 /// Something that goes wrong.

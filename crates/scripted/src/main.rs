@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         responses: recording.clone(),
         commands: Vec::new(),
         troubles,
+        scenes: Vec::new(),
     };
     match Server::start_at(script, address) {
         Ok(server) => {

@@ -43,6 +43,9 @@ pub fn tokens(step: usize, message: usize) -> Usage {
 }
 
 pub(crate) fn reply(script: &Script, recording: &str, conversation: &Conversation) -> Reply {
+    if !script.scenes.is_empty() {
+        return scene(script, conversation);
+    }
     let Some((step, message)) = conversation.at() else {
         return done("ok", Usage::default());
     };
@@ -69,6 +72,28 @@ pub(crate) fn reply(script: &Script, recording: &str, conversation: &Conversatio
             stop: Stop::Usual,
         },
         None => done(&format!("Step {step} is done."), usage),
+    }
+}
+
+fn scene(script: &Script, conversation: &Conversation) -> Reply {
+    let of = |text: &str| {
+        let mut scenes = script.scenes.iter();
+        scenes.find(|scene| text.contains(&scene.when))
+    };
+    let found = conversation.since(of);
+    let (scene, message) = match found {
+        Some(found) if !conversation.tools.is_empty() => found,
+        _ => return done("ok", Usage::default()),
+    };
+    let usage = tokens(1, message);
+    match scene.calls.get(message) {
+        Some(calls) => Reply {
+            text: "I go on.".to_owned(),
+            calls: calls.clone(),
+            usage,
+            stop: Stop::Usual,
+        },
+        None => done("That is done.", usage),
     }
 }
 

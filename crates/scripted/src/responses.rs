@@ -22,7 +22,10 @@ pub(crate) fn conversation(body: &Value) -> Conversation {
         }
         in_message = false;
         match kind {
-            "message" if item["role"] == "user" => items.push(Item::User(text(&item["content"]))),
+            // Codex 0.116 hands on what a hook says as its developer's.
+            "message" if item["role"] == "user" || item["role"] == "developer" => {
+                items.push(Item::User(text(&item["content"])));
+            }
             "function_call_output" | "custom_tool_call_output" => {
                 items.push(Item::Result(text(&item["output"])));
             }

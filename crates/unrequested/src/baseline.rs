@@ -107,6 +107,18 @@ impl Baseline {
         self.entries.is_empty()
     }
 
+    /// Whether a finding by these exploits is accepted on this day.
+    pub(crate) fn covers(&self, finding: &str, exploits: &[&str], today: &str) -> bool {
+        self.entries.iter().any(|entry| {
+            let name = &entry.finding;
+            let same = name == finding || name.strip_suffix("-hardening") == Some(finding);
+            same && entry.until.as_str() >= today
+                && exploits
+                    .iter()
+                    .all(|id| entry.exploits.iter().any(|known| known == id))
+        })
+    }
+
     /// Marks what is covered. Returns what is to be said of entries that are expired, outgrown or without a finding; the
     /// last only where `whole` says that everything was tested.
     pub(crate) fn apply(&self, findings: &mut [Finding], today: &str, whole: bool) -> Vec<String> {

@@ -104,6 +104,11 @@ pub(crate) enum Command {
     Fix(Fix),
     /// Use: write the checklist of security defaults where coding agents read it, with a hook and a skill; asks first.
     Guard(Guard),
+    /// Use: for the settings of a coding agent: reads its event on stdin, and sends it back once for what it left out.
+    Hook {
+        #[arg(value_enum)]
+        agent: HookedAgent,
+    },
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
@@ -147,6 +152,13 @@ pub(crate) enum Command {
     },
     /// Instrument: what this machine has, and what is missing.
     Doctor,
+}
+
+/// An agent that runs hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HookedAgent {
+    ClaudeCode,
+    Codex,
 }
 
 #[derive(Debug, Clone, Args)]

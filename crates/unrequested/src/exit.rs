@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Every way to end. A Claude Code hook has a contract of its own and never uses these.
+/// Every way to end. `hook` has a contract of its own: always `Done`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done; for `bench`, every session was attacked.

@@ -30,7 +30,14 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     // In the box this program is the holder, and never comes back from here.
     cell::holder_main_if_asked();
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        // An agent takes the exit code 2, clap's, for "go on".
+        Err(error) if error.use_stderr() && commands::hook::is_asked_for() => {
+            return commands::hook::misused(&error).into();
+        }
+        Err(error) => error.exit(),
+    };
     let exit = match commands::run(cli) {
         Ok(exit) => exit,
         Err(fatal) => {

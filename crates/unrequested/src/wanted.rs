@@ -1,7 +1,7 @@
 //! What became of the controls that an arm asks for by their numbers, as the source says it and the exploits found it.
 
 use agent::{Better, Number, Wanted};
-use model::decision::{Decided, InForce, Origin};
+use model::decision::{Confidence, Decided, InForce, Origin};
 use model::run::{Answer, Became};
 
 /// One answer for each control, in the arm's order.
@@ -90,7 +90,10 @@ fn reached(number: &Number, decided: &Decided) -> Became {
         Better::Lower => is <= should,
         Better::Higher => is >= should,
     };
-    if enough {
+    if enough && decided.decision.confidence != Confidence::High {
+        // A default that was assumed is no number that was written.
+        Became::Unread
+    } else if enough {
         Became::Obeyed
     } else {
         Became::Weaker

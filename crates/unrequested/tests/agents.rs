@@ -32,6 +32,7 @@ fn script(troubles: Vec<Trouble>) -> Script {
         responses: "runtime-first".into(),
         commands: Vec::new(),
         troubles,
+        scenes: Vec::new(),
     }
 }
 

@@ -344,6 +344,11 @@ fn compare(asked: &Decisions, apps: &[App], since: &str, paint: Paint) -> Result
 
 /// What was decided in a revision; read from git's own store, nothing is checked out.
 pub(super) fn at_revision(tree: &Path, revision: &str) -> Result<Reading, Fatal> {
+    Ok(decision::read_files(&files_at(tree, revision)?))
+}
+
+/// The sources of a revision by their paths.
+pub(super) fn files_at(tree: &Path, revision: &str) -> Result<Vec<(String, String)>, Fatal> {
     let failed = |why: &str| Fatal::usage(format!("--since {revision}: {why}"));
     if revision.starts_with('-') {
         return Err(failed("this is no revision"));
@@ -363,7 +368,7 @@ pub(super) fn at_revision(tree: &Path, revision: &str) -> Result<Reading, Fatal>
     for (name, text) in wanted.iter().zip(contents(tree, commit, &wanted)?) {
         files.push(((*name).to_owned(), text));
     }
-    Ok(decision::read_files(&files))
+    Ok(files)
 }
 
 /// The texts of these files, through one `git cat-file`.
@@ -429,7 +434,7 @@ fn git_command(tree: &Path) -> Command {
     command
 }
 
-fn git(tree: &Path, args: &[&str]) -> Option<String> {
+pub(super) fn git(tree: &Path, args: &[&str]) -> Option<String> {
     let output = git_command(tree)
         .args(args)
         .stderr(Stdio::null())

@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod fix;
 mod guard;
+pub(crate) mod hook;
 mod list;
 mod plan;
 mod reference;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Fix(fix) => fix::run(&cli, fix),
         Command::Guard(guard) => guard::run(&cli, guard, paint),
+        Command::Hook { agent } => Ok(hook::run(&cli.dir, *agent)),
         Command::Report {
             run,
             list,
