@@ -65,7 +65,11 @@ impl Site {
             &settings.database,
             &Form {
                 uuids: shape.contains(&Shape::UuidIds),
-                any_role: weak.contains(&Weakness::RoleUnchecked),
+                role: if weak.contains(&Weakness::RoleUnchecked) {
+                    ""
+                } else {
+                    "CHECK (role IN ('user', 'admin'))"
+                },
                 unique_emails: !weak.contains(&Weakness::DuplicateSecondRow),
                 unique_events: !weak.contains(&Weakness::WebhookReplay)
                     && !weak.contains(&Weakness::WebhookReplayNoticedLate),
