@@ -135,7 +135,7 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         .flat_map(|framework| book::instrument(framework))
         .filter(|one| {
             // What was not run says nothing of what was.
-            let depth = exploit::find(&one.exploit).is_some_and(|entry| entry.is_depth());
+            let depth = exploit::find(&one.exploit).is_some_and(exploit::Entry::is_depth);
             let ran = |session: &Session| {
                 let mut verdicts = session.verdicts.iter();
                 verdicts.any(|judged| judged.exploit == one.exploit)

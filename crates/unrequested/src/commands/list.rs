@@ -22,8 +22,8 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
                    "title": entry.exploit.title, "revision": entry.exploit.revision,
                    "cwe": entry.exploit.cwe, "asvs": entry.exploit.asvs})
         };
-        let exploits: Vec<_> = all.iter().map(|entry| shown(entry)).collect();
-        let depth: Vec<_> = depth.iter().map(|entry| shown(entry)).collect();
+        let exploits: Vec<_> = all.iter().map(&shown).collect();
+        let depth: Vec<_> = depth.iter().map(shown).collect();
         let frameworks: Vec<_> = app::framework::ALL
             .iter()
             .map(|one| json!({"id": one.id, "name": one.name}))
