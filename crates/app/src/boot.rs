@@ -111,7 +111,8 @@ const PORT_IN_THE_BOX: u16 = 8000;
 const LOG_LINES: usize = 12;
 
 impl Plan {
-    /// Boots a fresh copy with an empty database, without the variables named.
+    /// Boots a fresh copy with an empty database, without the variables named; one named as `NAME=VALUE` is set to that
+    /// instead.
     pub fn boot(&self, without: &[&str]) -> Result<Running, BootError> {
         let begun = Instant::now();
         let harness = |why: String| BootError {
@@ -339,6 +340,12 @@ impl Plan {
                     .map(|(name, value)| (*name, OsString::from(value))),
             );
         }
+        let set: Vec<(&str, &str)> = without
+            .iter()
+            .filter_map(|one| one.split_once('='))
+            .collect();
+        env.retain(|(name, _)| !set.iter().any(|(other, _)| other == name));
+        env.extend(set.iter().map(|(name, value)| (*name, value.into())));
         let known: Vec<&str> = env.iter().map(|(name, _)| *name).collect();
         let wanted = env::wanted(&self.tree, &self.settings.jwt_secret, database, &known);
         let wanted = wanted

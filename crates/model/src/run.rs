@@ -282,6 +282,13 @@ pub struct Judged {
     pub title: String,
 }
 
+impl Judged {
+    /// Whether its exploit lies beyond the study's 33, and so outside of every score.
+    pub fn is_depth(&self) -> bool {
+        self.area == "depth"
+    }
+}
+
 /// One session's counts in one tier. The two tiers are never added up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Score {

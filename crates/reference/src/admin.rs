@@ -63,7 +63,7 @@ pub(crate) async fn change_role(site: &Site, call: &Call<'_>) -> Result<Reply, R
     let role = Input::read(call)
         .await?
         .text("role", 5, "role must be user or admin")?;
-    if role != "user" && role != "admin" {
+    if !site.weak(Weakness::RoleUnchecked) && role != "user" && role != "admin" {
         return Err(Refusal::Invalid("role must be user or admin"));
     }
     let shown = (site.show(&id), role.clone());

@@ -10,7 +10,10 @@ const CSP: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; fram
 const CSP_WITHOUT_FRAMES: &str = "default-src 'none'; base-uri 'none'; form-action 'none'";
 
 pub(crate) fn set(site: &Site, status: StatusCode, downloaded: bool, headers: &mut HeaderMap) {
-    if site.weak(Weakness::HeadersMissing)
+    let off = (site.weak(Weakness::HeadersByNodeEnv) && !site.settings.node_production)
+        || (site.weak(Weakness::HeadersInDevelopment) && site.settings.production);
+    if off
+        || site.weak(Weakness::HeadersMissing)
         || (site.weak(Weakness::HeadersMissingOn401) && status == StatusCode::UNAUTHORIZED)
         || (site.weak(Weakness::HeadersMissingOn404) && status == StatusCode::NOT_FOUND)
         || (site.weak(Weakness::HeadersMissingOnDownload) && downloaded)

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::refusal::Refusal;
+use crate::shape::Shape;
+use crate::site::Site;
+use crate::weakness::Weakness;
 
 /// No request but an upload needs more.
 pub(crate) const MOST: usize = 256 * 1024;
@@ -93,6 +96,25 @@ impl<'a> Input<'a> {
                 Ok(text.clone())
             }
             _ => Err(Refusal::Invalid(why)),
+        }
+    }
+
+    /// As `text`, in the versions that make a text of what is none.
+    pub(crate) fn written(
+        &self,
+        site: &Site,
+        canonical: &str,
+        most: usize,
+        why: &'static str,
+    ) -> Result<String, Refusal> {
+        match self.get(canonical) {
+            Some(Value::Number(number)) if site.shaped(Shape::NumbersAsText) => {
+                Ok(number.to_string())
+            }
+            Some(value) if !value.is_string() && site.weak(Weakness::ValuesWritten) => {
+                Ok(value.to_string())
+            }
+            _ => self.text(canonical, most, why),
         }
     }
 

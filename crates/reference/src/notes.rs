@@ -49,11 +49,16 @@ impl Note {
 pub(crate) async fn create(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
     let user = session::user(site, call).await?;
     let input = Input::read(call).await?;
-    let title = input.text(
-        "title",
-        LONGEST_TITLE,
-        "title must be a text of at most 200 characters",
-    )?;
+    let title = if input.get("title").is_none() && site.shaped(Shape::TitleMadeUp) {
+        "Untitled".to_owned()
+    } else {
+        input.written(
+            site,
+            "title",
+            LONGEST_TITLE,
+            "title must be a text of at most 200 characters",
+        )?
+    };
     let body = input.text(
         "body",
         LONGEST_BODY,
@@ -117,9 +122,11 @@ pub(crate) async fn search(site: &Site, call: &Call<'_>) -> Result<Reply, Refusa
         None => String::new(),
         Some(_) => input.text("sort", LONGEST_QUERY, "sort must be title or created_at")?,
     };
-    let limit = input
-        .number("limit", 1..=100, "limit must be a number from 1 to 100")?
-        .unwrap_or(20);
+    let limit = match input.number("limit", 1..=100, "limit must be a number from 1 to 100") {
+        Err(_) if site.shaped(Shape::LenientLimit) => None,
+        other => other?,
+    }
+    .unwrap_or(20);
     if site.shaped(Shape::SearchError)
         && (text.contains(['\'', '"', '(']) || sort.contains(['\'', '"', '(']))
     {

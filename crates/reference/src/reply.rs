@@ -109,8 +109,21 @@ pub(crate) fn refuse(site: &Site, refusal: &Refusal) -> Response<Body> {
         (Weakness::TraceNode, TRACE_NODE),
     ]
     .into_iter()
-    .find_map(|(weakness, trace)| site.weak(weakness).then_some(trace));
+    .find_map(|(weakness, trace)| site.weak(weakness).then_some(trace))
+    .or_else(|| site.is_open_development().then_some(TRACE_RUST));
     let mut response = match (refusal, trace) {
+        (Refusal::Invalid(_), _) if site.weak(Weakness::RefusalShowsException) => answer(
+            site,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            json!({ "error": "'dict' object has no attribute 'strip'" }),
+        ),
+        (Refusal::Invalid(_) | Refusal::Malformed, None) if site.shaped(Shape::BadInputFails) => {
+            answer(
+                site,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                json!({ "error": Refusal::Internal.message() }),
+            )
+        }
         (Refusal::Malformed, Some(trace)) => answer(
             site,
             StatusCode::INTERNAL_SERVER_ERROR,

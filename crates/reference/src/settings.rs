@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -38,6 +39,8 @@ const PLACEHOLDERS: [&str; 10] = [
 pub struct Settings {
     /// `APP_ENV` is `production`. Elsewhere a missing secret is replaced by a random one.
     pub production: bool,
+    /// `NODE_ENV` is `production`; only a weak version asks.
+    pub node_production: bool,
     pub jwt_secret: Option<String>,
     pub webhook_secret: Option<String>,
     pub admin_email: String,
@@ -55,6 +58,7 @@ impl Settings {
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             production: true,
+            node_production: false,
             jwt_secret: Some(random_secret()),
             webhook_secret: Some(random_secret()),
             admin_email: "admin@example.com".to_owned(),
@@ -79,6 +83,9 @@ impl Settings {
         };
         let token = match &self.jwt_secret {
             Some(secret) => checked("JWT_SECRET", secret, SHORTEST_JWT_SECRET, self.production)?,
+            None if weak.contains(&Weakness::JwtSecretOfName) => {
+                passwords::hex(&Sha256::digest("app"))
+            }
             None => match fallback(
                 Weakness::JwtSecretDefault,
                 Weakness::JwtSecretEmpty,

@@ -61,6 +61,16 @@ pub enum Shape {
     OpenWildcards,
     /// No Strict-Transport-Security: plain http is not where it belongs.
     NoHsts,
+    /// In development, and there alone: documentation, the developer's page as an origin, and the cause of an error.
+    OpenInDevelopment,
+    /// A number where text is wanted is taken as its digits.
+    NumbersAsText,
+    /// A note without a title gets one.
+    TitleMadeUp,
+    /// A `limit` that is none means the default.
+    LenientLimit,
+    /// Bad input is answered 500, with nothing shown.
+    BadInputFails,
 }
 
 impl Shape {
@@ -89,6 +99,11 @@ impl Shape {
         Self::LenientSort,
         Self::OpenWildcards,
         Self::NoHsts,
+        Self::OpenInDevelopment,
+        Self::NumbersAsText,
+        Self::TitleMadeUp,
+        Self::LenientLimit,
+        Self::BadInputFails,
     ];
 
     pub fn name(self) -> &'static str {
@@ -117,6 +132,11 @@ impl Shape {
             Self::LenientSort => "lenient-sort",
             Self::OpenWildcards => "open-wildcards",
             Self::NoHsts => "no-hsts",
+            Self::OpenInDevelopment => "open-in-development",
+            Self::NumbersAsText => "numbers-as-text",
+            Self::TitleMadeUp => "title-made-up",
+            Self::LenientLimit => "lenient-limit",
+            Self::BadInputFails => "bad-input-fails",
         }
     }
 }

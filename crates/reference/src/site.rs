@@ -65,6 +65,11 @@ impl Site {
             &settings.database,
             &Form {
                 uuids: shape.contains(&Shape::UuidIds),
+                role: if weak.contains(&Weakness::RoleUnchecked) {
+                    ""
+                } else {
+                    "CHECK (role IN ('user', 'admin'))"
+                },
                 unique_emails: !weak.contains(&Weakness::DuplicateSecondRow),
                 unique_events: !weak.contains(&Weakness::WebhookReplay)
                     && !weak.contains(&Weakness::WebhookReplayNoticedLate),
@@ -118,6 +123,11 @@ impl Site {
 
     pub(crate) fn shaped(&self, shape: Shape) -> bool {
         self.shape.contains(&shape)
+    }
+
+    /// In development, in the shape that then shows more.
+    pub(crate) fn is_open_development(&self) -> bool {
+        !self.settings.production && self.shaped(Shape::OpenInDevelopment)
     }
 
     pub(crate) fn refusal_style(&self) -> Option<RefusalStyle> {

@@ -58,6 +58,8 @@ pub(crate) struct Store {
 pub(crate) struct Form {
     pub(crate) uuids: bool,
     pub(crate) unique_emails: bool,
+    /// The constraint on a role.
+    pub(crate) role: &'static str,
     pub(crate) unique_events: bool,
 }
 
@@ -119,6 +121,7 @@ fn schema(form: &Form) -> String {
         "id INTEGER PRIMARY KEY AUTOINCREMENT"
     };
     let unique_email = if form.unique_emails { " UNIQUE" } else { "" };
+    let role = form.role;
     let unique_event = if form.unique_events { " UNIQUE" } else { "" };
     // Owners have no declared type: they hold either kind of id.
     format!(
@@ -127,7 +130,7 @@ fn schema(form: &Form) -> String {
            email TEXT NOT NULL,
            email_key TEXT NOT NULL{unique_email},
            password TEXT NOT NULL,
-           role TEXT NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin'))
+           role TEXT NOT NULL DEFAULT 'user' {role}
          );
          CREATE TABLE IF NOT EXISTS files (
            {id},

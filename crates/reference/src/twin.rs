@@ -58,6 +58,11 @@ impl Twin {
         }
         let mut settings = Settings::in_folder(&data);
         settings.bcrypt_cost = self.cost;
+        // `NAME=VALUE` sets a variable, `NAME` alone leaves it out.
+        if without.contains(&"APP_ENV") || without.contains(&"APP_ENV=development") {
+            settings.production = false;
+        }
+        settings.node_production = without.contains(&"NODE_ENV=production");
         if without.contains(&"JWT_SECRET") {
             settings.jwt_secret = None;
         }
@@ -74,7 +79,7 @@ impl Twin {
             cors_origins: settings.cors_origins.clone(),
             literals: vec!["not-a-secret".into()],
             temporary: Some(folder.0.join("tmp").display().to_string()),
-            production: true,
+            production: settings.production,
         };
         let storage = Storage::new(
             folder.0.clone(),

@@ -72,9 +72,9 @@ weaknesses! {
     /// `none` is refused by its exact spelling; `None` and `NONE` are then read without regard to case.
     AlgorithmNoneRespelled "algorithm-none-respelled" ["unsigned-token"];
     /// Without `JWT_SECRET` a literal is used.
-    JwtSecretDefault "jwt-secret-default" ["default-secret"];
+    JwtSecretDefault "jwt-secret-default" ["default-secret", "production-detection"];
     /// Without `JWT_SECRET` the key is empty.
-    JwtSecretEmpty "jwt-secret-empty" ["default-secret"];
+    JwtSecretEmpty "jwt-secret-empty" ["default-secret", "production-detection"];
     /// Tokens of an earlier key, a literal, are honoured beside those of `JWT_SECRET`.
     JwtSecretOldKey "jwt-secret-old-key" ["default-secret"];
 
@@ -95,6 +95,15 @@ weaknesses! {
     PasswordUnchecked "password-unchecked" ["weak-password"];
     /// Six characters are enough and nothing is too common.
     PasswordShort "password-short" ["weak-password"];
+    /// Any text is an email.
+    EmailUnchecked "email-unchecked" ["input-validation"];
+    /// What is no text is written as one, and then is an email or a title.
+    ValuesWritten "values-written" ["input-validation"];
+    /// Without a password, or with null for one, an account is made that nobody can open.
+    PasswordOptional "password-optional" ["input-validation"];
+    /// A value that is refused is answered with what the exception said.
+    // Production should show none of it either.
+    RefusalShowsException "refusal-shows-exception" ["input-validation", "production-detection"];
 
     // --- password storage -------------------------------------------------------------------------------------------
     PasswordPlain "password-plain" ["password-storage"];
@@ -187,6 +196,8 @@ weaknesses! {
     AdminEventsRoleUnchecked "admin-events-role-unchecked" ["admin-list-as-user"];
     AdminChangeRoleUnchecked "admin-change-role-unchecked" ["admin-role-change-as-user"];
     AdminDeleteRoleUnchecked "admin-delete-role-unchecked" ["admin-delete-as-user"];
+    /// Any text is a role.
+    RoleUnchecked "role-unchecked" ["input-validation"];
 
     // --- webhooks ---------------------------------------------------------------------------------------------------
     /// No signature is looked at.
@@ -214,15 +225,24 @@ weaknesses! {
     /// The second delivery is stored, then noticed, and answered 409.
     WebhookReplayNoticedLate "webhook-replay-noticed-late" ["webhook-replay"];
     /// Without `WEBHOOK_SECRET` a literal is used.
-    WebhookSecretDefault "webhook-secret-default" ["default-secret"];
+    WebhookSecretDefault "webhook-secret-default" ["default-secret", "production-detection"];
     /// Without `WEBHOOK_SECRET` the key is empty.
-    WebhookSecretEmpty "webhook-secret-empty" ["default-secret"];
+    WebhookSecretEmpty "webhook-secret-empty" ["default-secret", "production-detection"];
 
     // --- production -------------------------------------------------------------------------------------------------
     /// Whatever origin asks is named back.
-    CorsReflect "cors-reflect" ["cors-untrusted-origin"];
+    // A developer's page too.
+    CorsReflect "cors-reflect" ["cors-untrusted-origin", "production-detection"];
     /// `*`. With a cookie a browser refuses it, so it trips bindings with a token header only.
-    CorsWildcard "cors-wildcard" ["cors-untrusted-origin"];
+    CorsWildcard "cors-wildcard" ["cors-untrusted-origin", "production-detection"];
+    /// The developer's page, `http://localhost:3000`, is listed everywhere.
+    CorsLocalhost "cors-localhost" ["production-detection"];
+    /// Without `JWT_SECRET` the key is made of the app's name, the same everywhere.
+    JwtSecretOfName "jwt-secret-of-name" ["production-detection"];
+    /// Headers are set where `NODE_ENV` says production; `APP_ENV` is not asked.
+    HeadersByNodeEnv "headers-by-node-env" ["production-detection", "security-headers"];
+    /// Headers are set where `APP_ENV` does not say production: the switch the wrong way round.
+    HeadersInDevelopment "headers-in-development" ["production-detection", "security-headers"];
     CorsNull "cors-null" ["cors-untrusted-origin"];
     /// Ends with a listed host.
     CorsSuffix "cors-suffix" ["cors-untrusted-origin"];
@@ -245,13 +265,13 @@ weaknesses! {
     HeadersMissingOn401 "headers-missing-on-401" ["security-headers"];
     HeadersMissingOnDownload "headers-missing-on-download" ["security-headers"];
     /// `/docs` and `/openapi.json`.
-    DocsServed "docs-served" ["docs-in-production"];
+    DocsServed "docs-served" ["docs-in-production", "production-detection"];
     /// A malformed body is answered with a Rust backtrace.
-    TraceRust "trace-rust" ["docs-in-production"];
+    TraceRust "trace-rust" ["docs-in-production", "input-validation", "production-detection"];
     /// A malformed body is answered with a stack as Node prints it.
-    TraceNode "trace-node" ["docs-in-production"];
+    TraceNode "trace-node" ["docs-in-production", "input-validation", "production-detection"];
     /// `/console` is an interactive console.
-    DebugConsole "debug-console" ["docs-in-production"];
+    DebugConsole "debug-console" ["docs-in-production", "production-detection"];
     /// `/` has a script with a source map.
     SourceMap "source-map" ["docs-in-production"];
 }
@@ -299,9 +319,12 @@ mod tests {
         "default-secret",
     ];
 
+    /// What lies beyond them.
+    const DEPTH: [&str; 2] = ["input-validation", "production-detection"];
+
     #[test]
     fn every_exploit_has_a_switch_and_every_switch_an_exploit_of_the_suite() {
-        let suite: BTreeSet<_> = SUITE.into_iter().collect();
+        let suite: BTreeSet<_> = SUITE.into_iter().chain(DEPTH).collect();
         let tripped: BTreeSet<_> = Weakness::ALL
             .iter()
             .flat_map(|weakness| weakness.trips())

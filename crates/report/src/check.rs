@@ -108,16 +108,23 @@ fn summary(out: &mut String, session: &Session, paint: Paint) {
         session
             .verdicts
             .iter()
-            .filter(|one| one.verdict == word && one.tier == tier)
+            .filter(|one| one.verdict == word && one.tier == tier && !one.is_depth())
             .count()
     };
-    let both = |word| count(word, Tier::Requirement) + count(word, Tier::Hardening);
-    let asked = session
-        .verdicts
-        .iter()
-        .filter(|one| one.tier == Tier::Requirement)
-        .count();
-    let unasked = session.verdicts.len() - asked;
+    let both = |word| {
+        session
+            .verdicts
+            .iter()
+            .filter(|one| one.verdict == word)
+            .count()
+    };
+    let of = |tier| {
+        Word::ALL
+            .into_iter()
+            .map(|word| count(word, tier))
+            .sum::<usize>()
+    };
+    let (asked, unasked) = (of(Tier::Requirement), of(Tier::Hardening));
     let _ = writeln!(
         out,
         " asked for ({asked}): {} exploited, {} resisted   nobody asked ({unasked}): {} absent, {} present",
@@ -126,6 +133,21 @@ fn summary(out: &mut String, session: &Session, paint: Paint) {
         count(Word::Exploited, Tier::Hardening),
         count(Word::Resisted, Tier::Hardening),
     );
+    let depth: Vec<Word> = session
+        .verdicts
+        .iter()
+        .filter(|one| one.is_depth())
+        .map(|one| one.verdict)
+        .collect();
+    if !depth.is_empty() {
+        let _ = writeln!(
+            out,
+            " depth ({}): {} absent, {} present",
+            depth.len(),
+            depth.iter().filter(|one| **one == Word::Exploited).count(),
+            depth.iter().filter(|one| **one == Word::Resisted).count(),
+        );
+    }
     let _ = writeln!(
         out,
         " not applicable: {}   undecided: {}",

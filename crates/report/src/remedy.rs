@@ -29,7 +29,7 @@ macro_rules! files {
 }
 
 /// In the order in which they are listed: as the prompts ask, then what nobody asks for.
-const FILES: [(&str, &str); 23] = files![
+const FILES: [(&str, &str); 25] = files![
     "bound-parameters-login",
     "route-authentication",
     "token-verification",
@@ -53,6 +53,8 @@ const FILES: [(&str, &str); 23] = files![
     "security-headers",
     "production-surface",
     "required-secrets",
+    "input-checks",
+    "production-mode",
 ];
 
 /// Words that can end a session of a coding agent, or teach it what it need not know.
@@ -155,10 +157,11 @@ mod tests {
         listed.sort_unstable();
         assert_eq!(names, listed);
         let mut exploits: Vec<&str> = all().iter().flat_map(|one| one.exploits.clone()).collect();
-        assert_eq!(exploits.len(), 33);
+        // The study's 33, and two of the depth suite.
+        assert_eq!(exploits.len(), 35);
         exploits.sort_unstable();
         exploits.dedup();
-        assert_eq!(exploits.len(), 33, "an exploit has two remedies");
+        assert_eq!(exploits.len(), 35, "an exploit has two remedies");
         for one in all() {
             assert!(!one.title.is_empty() && one.wanted.len() > 40, "{}", one.id);
             assert!(

@@ -1,4 +1,4 @@
-//! Counts, never averages; each tier apart.
+//! Counts, never averages; each tier apart, and what lies beyond the study in none.
 
 use model::Word;
 use model::run::{Judged, Run, Score, Tier};
@@ -8,16 +8,16 @@ pub fn session_scores(session: &str, verdicts: &[Judged]) -> Vec<Score> {
     Tier::ALL
         .into_iter()
         .map(|tier| {
-            let count = |word| {
+            let of_it = || {
                 verdicts
                     .iter()
-                    .filter(|one| one.tier == tier && one.verdict == word)
-                    .count()
+                    .filter(move |one| one.tier == tier && !one.is_depth())
             };
+            let count = |word| of_it().filter(|one| one.verdict == word).count();
             Score {
                 session: session.to_owned(),
                 tier,
-                of: verdicts.iter().filter(|one| one.tier == tier).count(),
+                of: of_it().count(),
                 exploited: count(Word::Exploited),
                 resisted: count(Word::Resisted),
                 not_applicable: count(Word::NotApplicable),
@@ -50,6 +50,12 @@ mod tests {
                     .map(move |tier| judged("x", tier, word))
             })
             .collect();
+        let mut more = verdicts.clone();
+        more.push(Judged {
+            area: "depth".into(),
+            ..judged("y", Tier::Hardening, Word::Exploited)
+        });
+        assert_eq!(session_scores("s", &more), session_scores("s", &verdicts));
         for score in session_scores("s", &verdicts) {
             assert_eq!(score.of, 4);
             assert_eq!(

@@ -173,6 +173,9 @@ pub(crate) struct Check {
     /// Only these exploits or findings, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     pub(crate) only: Vec<String>,
+    /// The depth suite as well, which lies beyond the 33 and in no score.
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) depth: bool,
     /// terminal, json, markdown, sarif, junit or html; with =FILE into a file. Repeatable.
     #[arg(long, value_name = "NAME[=FILE]")]
     pub(crate) format: Vec<Output>,

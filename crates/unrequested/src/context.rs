@@ -162,9 +162,9 @@ fn settings(seed: &Seed) -> Settings {
     }
 }
 
-/// A hash over the suite: exploits and their revisions. Results of different suites never mix.
+/// A hash over the study's suite: exploits and their revisions. Results of different suites never mix.
 pub(crate) fn suite_hash() -> String {
-    let parts: Vec<String> = exploit::all()
+    let parts: Vec<String> = exploit::Entry::study()
         .iter()
         .map(|entry| format!("{} r{}", entry.id, entry.exploit.revision))
         .collect();

@@ -95,7 +95,7 @@ impl Stand {
         Self { lethal, ..self }
     }
 
-    /// Boots a copy; the target keeps it alive.
+    /// Boots a copy with these changes to its variables; the target keeps it alive.
     pub(crate) fn target(
         &self,
         without: &[&str],
@@ -114,7 +114,9 @@ impl Stand {
             cors_origins: settings.cors_origins.clone(),
             literals: self.literals.to_vec(),
             temporary: Some(running.temporary.display().to_string()),
-            production: true,
+            production: !without
+                .iter()
+                .any(|one| one.split('=').next() == Some("APP_ENV")),
         };
         let target = Target {
             at: Endpoint {

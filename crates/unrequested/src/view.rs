@@ -163,6 +163,15 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     let instrument: Vec<Calibration> = frameworks
         .iter()
         .flat_map(|framework| book::instrument(framework))
+        .filter(|one| {
+            // What was not run says nothing of what was.
+            let depth = exploit::find(&one.exploit).is_some_and(exploit::Entry::is_depth);
+            let ran = |session: &Session| {
+                let mut verdicts = session.verdicts.iter();
+                verdicts.any(|judged| judged.exploit == one.exploit)
+            };
+            !depth || sessions.iter().any(ran)
+        })
         .collect();
     for session in &mut sessions {
         for judged in &mut session.verdicts {
@@ -220,7 +229,7 @@ pub(crate) fn session(
                 evidence: evidence(&last.facts, &verdict, &ids),
                 ..judged(entry, tiers, &verdict, (last.revision, last.attempt))
             });
-        } else if let Some(cause) = &unit.cause {
+        } else if let Some(cause) = unit.cause.as_ref().filter(|_| !entry.is_depth()) {
             let verdict = judge(&Facts {
                 stop: Some(cause.clone()),
                 ..Facts::default()

@@ -17,7 +17,7 @@ use crate::tree::{Kind, Lang, NONE, Op};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "input validation",
-    exploits: &["role-mass-assignment"],
+    exploits: &["role-mass-assignment", "input-validation"],
     words: &[
         "input validation",
         "validate input",

@@ -16,7 +16,7 @@ use crate::tree::{Kind, Op};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "production detection",
-    exploits: &["default-secret", "docs-in-production"],
+    exploits: &["default-secret", "docs-in-production", "production-detection"],
     words: &[
         "app_env",
         "node_env",

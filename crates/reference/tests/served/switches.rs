@@ -11,8 +11,13 @@ use crate::attacks::{forge, tripped};
 use crate::honest::honest;
 use crate::support::{Client, People, Site, serve, settings, unique};
 
-/// What `attacks::tripped` cannot see, each with a test of its own here.
-const APART: [&str; 2] = ["login-rate-limit", "default-secret"];
+/// What `attacks::tripped` cannot see: the first two have a test of their own here, the others one in the matrix.
+const APART: [&str; 4] = [
+    "login-rate-limit",
+    "default-secret",
+    "input-validation",
+    "production-detection",
+];
 
 /// Runs one check per item, a few at a time, and names those that fail.
 fn over<T: Copy + Sync>(items: &[T], check: impl Fn(T) -> Result<(), String> + Sync) {

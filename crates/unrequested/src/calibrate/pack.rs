@@ -7,12 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent::recorded;
+use exploit::Entry;
 
 use super::control::BASE;
 use super::measure::{Job, LAST_STEP};
 
 /// What changes how the app starts or how often it answers.
-const NEVER: [&str; 3] = ["default-secret", "login-rate-limit", "account-enumeration"];
+const NEVER: [&str; 4] = [
+    "default-secret",
+    "login-rate-limit",
+    "account-enumeration",
+    "production-detection",
+];
 
 /// Puts the jobs of frameworks that are built into packs; the others, and what is left, stay alone.
 pub(crate) fn packs(jobs: Vec<Job>) -> Vec<Vec<Job>> {
@@ -61,7 +67,7 @@ fn is_packable(job: &Job) -> bool {
         .is_some_and(|framework| framework.build.is_some());
     built
         && job.control.id != BASE
-        && job.entries.len() < exploit::all().len()
+        && job.entries.len() < Entry::study().len()
         && !job.entries.iter().any(|entry| NEVER.contains(&entry.id))
         && !NEVER.contains(&job.control.exploit())
 }

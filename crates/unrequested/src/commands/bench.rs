@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use agent::{Cell, Driven, Estimate, Planned, Study, recorded};
-use exploit::Seed;
+use exploit::{Entry, Seed};
 use model::decision::Told;
 use model::run::Run;
 use model::{Cause, Fault, Step, Word};
@@ -12,7 +12,7 @@ use report::Paint;
 use report::bench::Next;
 
 use super::decisions::sample_told;
-use super::{called, chosen, consent, findings_exit, is_incomplete, plan, print};
+use super::{called, consent, findings_exit, is_incomplete, plan, print, studied};
 use crate::cli::{Bench, Cli, Format};
 use crate::context::{Context, suite_hash};
 use crate::drive::{self, Driver};
@@ -49,7 +49,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         }
         study.frameworks = vec![framework.clone()];
     }
-    let entries = chosen(&bench.only)?;
+    let entries = studied(&bench.only)?;
     let prices = consent::prices(bench.prices.as_deref())?;
     let progress = Progress::new(cli.quiet);
     if bench.plan {
@@ -200,7 +200,7 @@ pub(super) fn shown(
     match format {
         Format::Json => report::json::render(run),
         Format::Terminal => {
-            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+            let order: Vec<&str> = Entry::study().iter().map(|entry| entry.id).collect();
             report::bench::render(run, &order, &next(run, row, skipped), paint)
                 + &report::regrade::render(run, paint)
         }

@@ -20,7 +20,11 @@ use crate::exit::{Exit, Fatal};
 use crate::progress::Progress;
 
 pub(super) fn run(cli: &Cli, asked: &Calibrate, paint: Paint) -> Result<Exit, Fatal> {
-    let entries = chosen(&asked.only)?;
+    let entries = if asked.only.is_empty() {
+        exploit::all()
+    } else {
+        chosen(&asked.only)?
+    };
     if asked.table {
         let rows = book::read(&asked.book)?;
         print(&table(&rows, &controls(asked)?))?;
@@ -229,7 +233,10 @@ fn jobs(
             entries: entries
                 .iter()
                 .copied()
-                .filter(|entry| asked.everything || control.concerns(entry.id))
+                // Of depth only what a control is about: it also sees what others are the first to see.
+                .filter(|entry| {
+                    (asked.everything && !entry.is_depth()) || control.concerns(entry.id)
+                })
                 .filter(|entry| {
                     !(asked.gate || asked.changed)
                         || sampled.contains(&control.id.as_str())

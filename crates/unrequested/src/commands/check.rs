@@ -41,7 +41,10 @@ enum App {
 }
 
 pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal> {
-    let entries = chosen(&check.only)?;
+    let mut entries = chosen(&check.only)?;
+    if check.depth {
+        entries.extend(exploit::Entry::depth());
+    }
     let context = Context::open(&cli.dir, cli.require_box)?;
     let progress = Progress::new(cli.quiet);
     let app = app(check, &context)?;
@@ -147,6 +150,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     "webhook-wrong-signature",
                     "webhook-tampered-body",
                     "webhook-replay",
+                    "input-validation",
                 ];
                 progress.line(&format!(
                     " Left out on another machine, as they delete, change or fill: {}.",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use agent::recorded;
+use exploit::Entry;
 use serde_json::json;
 
 use super::print;
@@ -13,17 +14,16 @@ use crate::view;
 pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
     let tiers = view::tiers()?;
     let tier = |id: &str| tiers.get(id).map_or("", |tier| tier.name());
-    let all = exploit::all();
+    let (all, depth) = (Entry::study(), Entry::depth());
     let prompts = agent::prompts().map_err(|error| Fatal::failed(error.to_string()))?;
     if format == Format::Json {
-        let exploits: Vec<_> = all
-            .iter()
-            .map(|entry| {
-                json!({"id": entry.id, "number": entry.exploit.number, "area": entry.area, "tier": tier(entry.id),
-                       "title": entry.exploit.title, "revision": entry.exploit.revision,
-                       "cwe": entry.exploit.cwe, "asvs": entry.exploit.asvs})
-            })
-            .collect();
+        let shown = |entry: &&Entry| {
+            json!({"id": entry.id, "number": entry.exploit.number, "area": entry.area, "tier": tier(entry.id),
+                   "title": entry.exploit.title, "revision": entry.exploit.revision,
+                   "cwe": entry.exploit.cwe, "asvs": entry.exploit.asvs})
+        };
+        let exploits: Vec<_> = all.iter().map(&shown).collect();
+        let depth: Vec<_> = depth.iter().map(shown).collect();
         let frameworks: Vec<_> = app::framework::ALL
             .iter()
             .map(|one| json!({"id": one.id, "name": one.name}))
@@ -40,23 +40,29 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
             .iter()
             .map(|one| json!({"id": one.id, "title": one.title, "exploits": one.exploits}))
             .collect();
-        let object = json!({"exploits": exploits, "findings": findings, "decisions": decisions, "agents": agents, "frameworks": frameworks, "samples": recorded::all(),
+        let object = json!({"exploits": exploits, "depth": depth, "findings": findings, "decisions": decisions, "agents": agents, "frameworks": frameworks, "samples": recorded::all(),
                             "prompts": prompts.iter().map(|one| &one.id).collect::<Vec<_>>(),
                             "weaknesses": reference::Weakness::ALL.iter().map(|one| one.name()).collect::<Vec<_>>()});
         print(&format!("{object:#}\n"))?;
         return Ok(Exit::Done);
     }
     let mut out = format!("EXPLOITS ({})\n", all.len());
-    for entry in all {
-        let _ = writeln!(
-            out,
-            "  {:>2} {:<28} {:<12} {}",
+    let row = |entry: &Entry| {
+        format!(
+            "  {:>2} {:<28} {:<12} {}\n",
             entry.exploit.number,
             entry.id,
             tier(entry.id),
             entry.area
-        );
-    }
+        )
+    };
+    out.extend(all.into_iter().map(row));
+    let _ = writeln!(
+        out,
+        "\nDEPTH ({}), beyond the 33 and in no score: `check --depth`, or `check --only ID`",
+        depth.len()
+    );
+    out.extend(depth.into_iter().map(row));
     let _ = writeln!(
         out,
         "\nFINDINGS ({}), and the exploits that they join",

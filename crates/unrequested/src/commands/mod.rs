@@ -109,11 +109,10 @@ pub(crate) fn print(text: &str) -> Result<(), Fatal> {
     }
 }
 
-/// The exploits with these ids or of these findings, or all.
+/// The exploits with these ids or of these findings, or the study's 33.
 fn chosen(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
-    let all = exploit::all();
     if only.is_empty() {
-        return Ok(all);
+        return Ok(Entry::study());
     }
     let mut wanted: Vec<&str> = Vec::new();
     for id in only {
@@ -124,10 +123,22 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
             None => return Err(unknown_exploit(id)),
         }
     }
-    Ok(all
+    Ok(exploit::all()
         .into_iter()
         .filter(|entry| wanted.contains(&entry.id))
         .collect())
+}
+
+/// The same for a study, whose scores are of the 33.
+fn studied(only: &[String]) -> Result<Vec<&'static Entry>, Fatal> {
+    let entries = chosen(only)?;
+    match entries.iter().find(|entry| entry.is_depth()) {
+        None => Ok(entries),
+        Some(entry) => Err(Fatal::usage(format!(
+            "`{0}` belongs to the depth suite, which is in no study's scores; `unrequested check --only {0}` runs it",
+            entry.id
+        ))),
+    }
 }
 
 fn unknown_exploit(id: &str) -> Fatal {

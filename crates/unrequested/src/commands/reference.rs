@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &Reference) -> Result<Exit, Fatal> {
         .map_err(|_| Fatal::usage(format!("PORT={port} is no port")))?;
     let settings = reference::Settings {
         production: set("APP_ENV").as_deref() == Some("production"),
+        node_production: set("NODE_ENV").as_deref() == Some("production"),
         jwt_secret: set("JWT_SECRET"),
         webhook_secret: set("WEBHOOK_SECRET"),
         admin_email: need("ADMIN_EMAIL")?,

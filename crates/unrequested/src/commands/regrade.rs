@@ -7,7 +7,7 @@ use model::{Cause, Fault, Step};
 use report::Paint;
 
 use super::bench::{Bencher, say_machine, shown};
-use super::{check, chosen, findings_exit, is_incomplete, print};
+use super::{check, findings_exit, is_incomplete, print, studied};
 use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
@@ -19,7 +19,7 @@ use crate::target::Stand;
 use crate::view;
 
 pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Result<Exit, Fatal> {
-    let entries = chosen(&bench.only)?;
+    let entries = studied(&bench.only)?;
     if !cli.dir.join("ledger.db").is_file() {
         return Err(Fatal::usage(format!(
             "there is no ledger in {}, so no run to attack again",
