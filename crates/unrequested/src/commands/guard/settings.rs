@@ -16,8 +16,8 @@ pub(super) enum Refused {
     Twice(&'static str),
 }
 
-/// The event at which an agent believes to be done.
-const EVENT: &str = "Stop";
+/// When an agent begins, so that what it finds is known, and when it believes to be done.
+const EVENTS: [&str; 2] = ["SessionStart", "Stop"];
 /// Seconds; agents wait for minutes by themselves.
 const TIMEOUT: &str = "30";
 
@@ -44,46 +44,75 @@ struct Member {
     value: Node,
 }
 
-/// The text with a hook that runs the command.
+/// The text with a hook that runs the command at each event.
 pub(super) fn insert(text: Option<&[u8]>, command: &str) -> Result<Vec<u8>, Refused> {
+    let mut whole = text.map(<[u8]>::to_vec);
+    for event in EVENTS {
+        whole = Some(insert_at(whole.as_deref(), command, event)?);
+    }
+    Ok(whole.unwrap_or_default())
+}
+
+/// The text without hooks that run the command; `None` where the file was made for them and nothing else is in it.
+pub(super) fn remove(text: &[u8], command: &str) -> Result<Option<Vec<u8>>, Refused> {
+    let mut rest = text.to_vec();
+    // What was put in last is taken out first.
+    for event in EVENTS.into_iter().rev() {
+        match remove_at(&rest, command, event)? {
+            Some(text) => rest = text,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(rest))
+}
+
+fn insert_at(
+    text: Option<&[u8]>,
+    command: &str,
+    event_name: &'static str,
+) -> Result<Vec<u8>, Refused> {
     let Some(text) = text else {
-        return Ok(made(command).into_bytes());
+        return Ok(made(command, event_name).into_bytes());
     };
     let text = plain(text)?;
     let root = parse(text)?;
     let style = Style::of(text, &root);
     let group = group(command);
     let Some(hooks) = member(&root, "hooks")? else {
-        let value = Piece::Object(vec![("hooks", hooks_of(group))]);
+        let value = Piece::Object(vec![("hooks", hooks_of(group, event_name))]);
         return Ok(put(text, &root, value, &style));
     };
     expect(hooks, "hooks", "an object", is_object)?;
-    let Some(event) = member(hooks, EVENT)? else {
-        let value = Piece::Object(vec![(EVENT, Piece::Array(vec![group]))]);
+    let Some(event) = member(hooks, event_name)? else {
+        let value = Piece::Object(vec![(event_name, Piece::Array(vec![group]))]);
         return Ok(put(text, hooks, value, &style));
     };
-    expect(event, EVENT, "a list", is_array)?;
-    if places(&root, command)?.is_some() {
+    expect(event, event_name, "a list", is_array)?;
+    if places(&root, command, event_name)?.is_some() {
         return Ok(text.as_bytes().to_vec());
     }
     Ok(put(text, event, Piece::Array(vec![group]), &style))
 }
 
-/// The text without hooks that run the command; `None` where the file was made for it and nothing else is in it.
-pub(super) fn remove(text: &[u8], command: &str) -> Result<Option<Vec<u8>>, Refused> {
+fn remove_at(
+    text: &[u8],
+    command: &str,
+    event_name: &'static str,
+) -> Result<Option<Vec<u8>>, Refused> {
     let mut text = plain(text)?.to_owned();
-    let made = made(command);
+    let made = made(command, event_name);
     loop {
         if text == made {
             return Ok(None);
         }
         let root = parse(&text)?;
-        let Some(at) = places(&root, command)? else {
+        let Some(at) = places(&root, command, event_name)? else {
             return Ok(Some(text.into_bytes()));
         };
-        let cuts = cuts(&text, &root, at)?;
+        let cuts = cuts(&text, &root, at, event_name)?;
         let exact = cuts.iter().find(|cut| {
-            insert(Some(cut.as_bytes()), command).is_ok_and(|again| again == text.as_bytes())
+            insert_at(Some(cut.as_bytes()), command, event_name)
+                .is_ok_and(|again| again == text.as_bytes())
         });
         if exact.is_none() && is_same(&text, &made) {
             return Ok(None);
@@ -96,12 +125,12 @@ pub(super) fn remove(text: &[u8], command: &str) -> Result<Option<Vec<u8>>, Refu
 }
 
 /// The file that is made where there is none.
-fn made(command: &str) -> String {
+fn made(command: &str, event_name: &'static str) -> String {
     let style = Style {
         eol: "\n",
         unit: Some("  ".to_owned()),
     };
-    let value = Piece::Object(vec![("hooks", hooks_of(group(command)))]);
+    let value = Piece::Object(vec![("hooks", hooks_of(group(command), event_name))]);
     format!("{}\n", value.render(&style, ""))
 }
 
@@ -118,8 +147,8 @@ enum Piece {
     Word(String),
 }
 
-fn hooks_of(group: Piece) -> Piece {
-    Piece::Object(vec![(EVENT, Piece::Array(vec![group]))])
+fn hooks_of(group: Piece, event_name: &'static str) -> Piece {
+    Piece::Object(vec![(event_name, Piece::Array(vec![group]))])
 }
 
 fn group(command: &str) -> Piece {
@@ -227,14 +256,18 @@ fn put(text: &str, into: &Node, piece: Piece, style: &Style) -> Vec<u8> {
 // --- what is taken out ---------------------------------------------------------------------------------------------------
 
 /// Which group of the event, and which handler in it, runs the command.
-fn places(root: &Node, command: &str) -> Result<Option<(usize, usize)>, Refused> {
+fn places(
+    root: &Node,
+    command: &str,
+    event_name: &'static str,
+) -> Result<Option<(usize, usize)>, Refused> {
     let Some(hooks) = member(root, "hooks")? else {
         return Ok(None);
     };
     if !is_object(&hooks.kind) {
         return Ok(None);
     }
-    let Some(event) = member(hooks, EVENT)? else {
+    let Some(event) = member(hooks, event_name)? else {
         return Ok(None);
     };
     for (index, group) in event.elements().iter().enumerate() {
@@ -252,10 +285,15 @@ fn places(root: &Node, command: &str) -> Result<Option<(usize, usize)>, Refused>
 }
 
 /// The text without the handler and without all that would be empty then, and without less and less of that.
-fn cuts(text: &str, root: &Node, (group, handler): (usize, usize)) -> Result<Vec<String>, Refused> {
+fn cuts(
+    text: &str,
+    root: &Node,
+    (group, handler): (usize, usize),
+    event_name: &'static str,
+) -> Result<Vec<String>, Refused> {
     let gone = Refused::Shape("hooks", "an object");
     let hooks = member(root, "hooks")?.ok_or(gone)?;
-    let event = member(hooks, EVENT)?.ok_or(Refused::Shape(EVENT, "a list"))?;
+    let event = member(hooks, event_name)?.ok_or(Refused::Shape(event_name, "a list"))?;
     let one = &event.elements()[group];
     let handlers = member(one, "hooks")?.ok_or(Refused::Shape("hooks", "a list"))?;
     let mut all = vec![cut(text, handlers, handler)];
@@ -264,7 +302,7 @@ fn cuts(text: &str, root: &Node, (group, handler): (usize, usize)) -> Result<Vec
     if only(handlers) {
         all.insert(0, cut(text, event, group));
         if only(event) {
-            all.insert(0, cut(text, hooks, hooks.place(EVENT)));
+            all.insert(0, cut(text, hooks, hooks.place(event_name)));
             if only(hooks) {
                 all.insert(0, cut(text, root, root.place("hooks")));
             }
