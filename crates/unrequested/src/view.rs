@@ -99,9 +99,18 @@ fn compared(
 
 fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
     let tiers = tiers()?;
+    let counting = counting(ledger.units(&row.id)?);
+    let sessions: Result<Vec<Session>, Fatal> = counting
+        .iter()
+        .map(|unit| session(ledger, unit, &tiers))
+        .collect();
+    Ok(whole(row, sessions?))
+}
+
+/// Of all attempts of all units, in order, those that count: of each session and step the last.
+pub(crate) fn counting(units: Vec<UnitRow>) -> Vec<UnitRow> {
     let mut latest: BTreeMap<(String, String), UnitRow> = BTreeMap::new();
     let mut order = Vec::new();
-    let units = ledger.units(&row.id)?;
     // A session that could not go on, and later did: what it built counts.
     let built: BTreeSet<String> = units
         .iter()
@@ -113,17 +122,19 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
             continue;
         }
         let name = (unit.new.session.clone(), unit.new.step.clone());
-        if !order.contains(&name) {
+        if !latest.contains_key(&name) {
             order.push(name.clone());
         }
         latest.insert(name, unit);
     }
-    let mut sessions = Vec::new();
-    for name in &order {
-        if let Some(unit) = latest.get(name) {
-            sessions.push(session(ledger, unit, &tiers)?);
-        }
-    }
+    order
+        .iter()
+        .filter_map(|name| latest.remove(name))
+        .collect()
+}
+
+/// A run of these sessions, with what is known of the instrument, and scored.
+pub(crate) fn whole(row: &RunRow, mut sessions: Vec<Session>) -> Run {
     let mut frameworks: Vec<&str> = sessions
         .iter()
         .map(|session| session.framework.as_str())
@@ -164,7 +175,7 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         regrade: None,
     };
     run.scores = report::score(&run);
-    Ok(run)
+    run
 }
 
 pub(crate) fn session(
@@ -173,6 +184,20 @@ pub(crate) fn session(
     tiers: &HashMap<String, Tier>,
 ) -> Result<Session, Fatal> {
     let attacks = ledger.attacks(unit.id)?;
+    let told = ledger.reading(unit.id)?;
+    judged_unit(unit, &attacks, told, tiers, |attack| {
+        Ok(ledger.exchange_ids(attack)?)
+    })
+}
+
+/// What is stored of a unit, judged; `ids` gives those of the exchanges of a try.
+pub(crate) fn judged_unit(
+    unit: &UnitRow,
+    attacks: &[AttackRow],
+    told: Option<Told>,
+    tiers: &HashMap<String, Tier>,
+    ids: impl Fn(i64) -> Result<Vec<i64>, Fatal>,
+) -> Result<Session, Fatal> {
     let mut verdicts = Vec::new();
     for entry in exploit::all() {
         let (again, tries): (Vec<&AttackRow>, Vec<&AttackRow>) = attacks
@@ -184,7 +209,7 @@ pub(crate) fn session(
             for repetition in again {
                 verdict = repeated(verdict, &judge(&repetition.facts));
             }
-            let ids = ledger.exchange_ids(last.id)?;
+            let ids = ids(last.id)?;
             verdicts.push(Judged {
                 notes: last.facts.notes.clone(),
                 evidence: evidence(&last.facts, &verdict, &ids),
@@ -199,7 +224,7 @@ pub(crate) fn session(
             verdicts.push(judged(entry, tiers, &verdict, tries));
         }
     }
-    let (decisions, source) = match ledger.reading(unit.id)? {
+    let (decisions, source) = match told {
         Some(told) => decided(told, &verdicts),
         None => (Vec::new(), None),
     };

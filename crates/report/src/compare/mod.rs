@@ -75,12 +75,12 @@ pub fn render(first: &Side<'_>, second: &Side<'_>, paint: Paint) -> String {
     out
 }
 
-struct Row {
+pub(crate) struct Row {
     name: String,
-    first: Interval,
-    second: Interval,
-    p: f64,
-    pairs: bool,
+    pub(crate) first: Interval,
+    pub(crate) second: Interval,
+    pub(crate) p: f64,
+    pub(crate) pairs: bool,
     /// What is undecided, and what it could change.
     open: Option<String>,
 }
@@ -94,51 +94,77 @@ fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
             .into_iter()
             .chain(shared.iter().map(|one| Some(one.as_str())))
         {
-            let pick = |side: &Side<'_>| -> Vec<Counted> {
-                side.sessions
-                    .iter()
-                    .filter(|one| framework.is_none_or(|name| one.framework == name))
-                    .map(|one| Counted::new(one, tier))
-                    .filter(|one| one.counts.of > 0)
-                    .collect()
-            };
-            let (a, b) = (pick(first), pick(second));
-            if a.is_empty() || b.is_empty() {
-                continue;
-            }
-            let (p, pairs) = test(&a, &b);
-            let interval = |all: &[Counted]| {
-                let counts: Vec<statistics::Session> = all.iter().map(|one| one.counts).collect();
-                statistics::clustered(&counts)
-            };
-            rows.push(Row {
-                name: format!("{}, {}", tier.name(), framework.unwrap_or("all")),
-                first: interval(&a),
-                second: interval(&b),
-                p,
-                pairs,
-                open: open(&a, &b),
-            });
+            rows.extend(row(first, second, tier, framework, |one| {
+                (
+                    one.framework.clone(),
+                    one.arm.clone(),
+                    one.replicate.to_string(),
+                )
+            }));
         }
     }
     rows
 }
 
+/// All sessions of two arms in one tier, paired by framework, agent and replicate.
+pub(crate) fn whole(first: &Side<'_>, second: &Side<'_>, tier: Tier) -> Option<Row> {
+    row(first, second, tier, None, |one| {
+        (
+            one.framework.clone(),
+            one.agent.clone(),
+            one.replicate.to_string(),
+        )
+    })
+}
+
+fn row(
+    first: &Side<'_>,
+    second: &Side<'_>,
+    tier: Tier,
+    framework: Option<&str>,
+    key: impl Fn(&Session) -> Key,
+) -> Option<Row> {
+    let pick = |side: &Side<'_>| -> Vec<Counted> {
+        side.sessions
+            .iter()
+            .filter(|one| framework.is_none_or(|name| one.framework == name))
+            .map(|one| Counted::new(one, tier, key(one)))
+            .filter(|one| one.counts.of > 0)
+            .collect()
+    };
+    let (a, b) = (pick(first), pick(second));
+    if a.is_empty() || b.is_empty() {
+        return None;
+    }
+    let (p, pairs) = test(&a, &b);
+    let interval = |all: &[Counted]| {
+        let counts: Vec<statistics::Session> = all.iter().map(|one| one.counts).collect();
+        statistics::clustered(&counts)
+    };
+    Some(Row {
+        name: format!("{}, {}", tier.name(), framework.unwrap_or("all")),
+        first: interval(&a),
+        second: interval(&b),
+        p,
+        pairs,
+        open: open(&a, &b),
+    })
+}
+
+/// What a session and its counterpart have in common.
+type Key = (String, String, String);
+
 /// One session in one tier, with what pairs it with a session of the other side.
 struct Counted {
-    key: (String, String, u32),
+    key: Key,
     counts: statistics::Session,
     undecided: u32,
 }
 
 impl Counted {
-    fn new(session: &Session, tier: Tier) -> Self {
+    fn new(session: &Session, tier: Tier, key: Key) -> Self {
         Self {
-            key: (
-                session.framework.clone(),
-                session.arm.clone(),
-                session.replicate,
-            ),
+            key,
             counts: counts(session, tier),
             undecided: in_tier(session, tier, |word| word == Word::Inconclusive),
         }
@@ -146,14 +172,14 @@ impl Counted {
 }
 
 /// What a session resisted, of all in a tier: what was not decided counts against it.
-fn counts(session: &Session, tier: Tier) -> statistics::Session {
+pub(crate) fn counts(session: &Session, tier: Tier) -> statistics::Session {
     statistics::Session {
         hits: in_tier(session, tier, |word| word == Word::Resisted),
         of: in_tier(session, tier, |_| true),
     }
 }
 
-fn in_tier(session: &Session, tier: Tier, is: impl Fn(Word) -> bool) -> u32 {
+pub(crate) fn in_tier(session: &Session, tier: Tier, is: impl Fn(Word) -> bool) -> u32 {
     let verdicts = session.verdicts.iter();
     let those = verdicts.filter(|one| one.tier == tier && is(one.verdict));
     those.count() as u32
@@ -161,7 +187,7 @@ fn in_tier(session: &Session, tier: Tier, is: impl Fn(Word) -> bool) -> u32 {
 
 /// Paired where each session has just one counterpart of the same framework, arm and replicate.
 fn test(first: &[Counted], second: &[Counted]) -> (f64, bool) {
-    let by_key = |all: &[Counted]| -> BTreeMap<(String, String, u32), f64> {
+    let by_key = |all: &[Counted]| -> BTreeMap<Key, f64> {
         all.iter()
             .map(|one| (one.key.clone(), one.counts.share()))
             .collect()
@@ -263,7 +289,7 @@ fn share(interval: Interval) -> String {
     )
 }
 
-fn probability(p: f64) -> String {
+pub(crate) fn probability(p: f64) -> String {
     if p < 0.001 {
         "< 0.001".to_owned()
     } else {

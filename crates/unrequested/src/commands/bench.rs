@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use agent::{Cell, Driven, Estimate, Past, Planned, Prices, Study, recorded};
 use exploit::Seed;
 use model::decision::Told;
-use model::run::Run;
 use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
 
 use super::decisions::sample_told;
-use super::{called, chosen, consent, findings_exit, is_incomplete, print};
-use crate::cli::{Bench, Cli, Format};
+use super::{board, called, chosen, consent, findings_exit, is_incomplete, print};
+use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::drive::{self, Driver};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
+use crate::output;
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
 use crate::spent::{self, Ways};
@@ -50,6 +50,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         study.frameworks = vec![framework.clone()];
     }
     let entries = chosen(&bench.only)?;
+    output::verify_sessions(&bench.format)?;
     let prices = consent::prices(bench.prices.as_deref())?;
     let progress = Progress::new(cli.quiet);
     if bench.plan {
@@ -170,7 +171,8 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
     let row = context.ledger.run(Some(&row.id))?;
     let run = view::run(&context.ledger, &row)?;
-    print(&shown(&run, &row, &skipped, bench.format, paint))?;
+    let shown = board::shown(&context.ledger, &row, &run, &skipped, &bench.format, paint)?;
+    print(&shown)?;
     if run.sessions.iter().all(|session| session.trouble.is_some()) {
         return Ok(Exit::Nothing);
     }
@@ -181,24 +183,6 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
             Exit::Done
         }),
     )
-}
-
-/// A run of sessions as it is printed.
-pub(super) fn shown(
-    run: &Run,
-    row: &RunRow,
-    skipped: &[String],
-    format: Format,
-    paint: Paint,
-) -> String {
-    match format {
-        Format::Json => report::json::render(run),
-        Format::Terminal => {
-            let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
-            report::bench::render(run, &order, &next(run, row, skipped), paint)
-                + &report::regrade::render(run, paint)
-        }
-    }
 }
 
 fn is_done(units: &[UnitRow], session: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod atif;
 mod bench;
+mod board;
 mod calibrate;
 mod check;
 mod compare;
@@ -26,7 +27,6 @@ use model::run::{Run, Tier};
 
 use crate::cli::{Cli, Color, Command, FailOn};
 use crate::exit::{Exit, Fatal};
-use crate::output;
 
 pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
     let paint = paint(cli.color);
@@ -40,23 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Explain { id } => explain::run(id, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Fix(fix) => fix::run(&cli, fix),
-        Command::Report {
-            run,
-            list,
-            cost,
-            session,
-            prices,
-            format,
-        } => {
-            let prices = consent::prices(prices.as_deref())?;
-            let what = match (list, cost) {
-                (true, _) => report::What::List,
-                (_, true) => report::What::Cost(&prices),
-                _ if output::atif(format)? => report::What::Atif(session.as_deref(), &prices),
-                _ => report::What::Run(format),
-            };
-            report::run(&cli, run.as_deref(), &what, paint)
-        }
+        Command::Report(asked) => report::run(&cli, asked, paint),
         Command::Compare { sides, published } => {
             compare::run(&cli, sides, published.as_deref(), paint)
         }
