@@ -326,6 +326,12 @@ pub(crate) struct Report {
     /// Say what of such a bundle was altered: files by their hashes, verdicts and scores by judging its facts again.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["run", "list", "cost", "format", "bundle"])]
     pub(crate) verify: Option<PathBuf>,
+    /// Serve the pages of all runs to this machine's browser, until it is ended; a running one comes again by itself.
+    #[arg(long, conflicts_with_all = ["run", "list", "cost", "format", "bundle", "verify"])]
+    pub(crate) serve: bool,
+    /// With --serve: where, on 127.0.0.1; 0 for any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 4033, requires = "serve")]
+    pub(crate) port: u16,
 }
 
 #[derive(Debug, Args)]

@@ -186,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn the_columns_are_documented() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        for (name, what) in COLUMNS {
+            assert!(
+                text.contains(&format!("\n| `{name}` | {what} |\n")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn hostile_words_stay_one_field_and_are_no_formula() {
         let mut run = run(1, 1);
         run.sessions[0].verdicts[0].reason = format!("=cmd|' /C calc'!A0{}", hostile::long());

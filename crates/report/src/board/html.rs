@@ -50,8 +50,9 @@ fn head(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          script-src '{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'\">\n\
-         <title>unrequested: {}</title>\n<style>{CSS}{BOARD}</style>\n</head>\n<body class=\"board\">\n\
+         {}<title>unrequested: {}</title>\n<style>{CSS}{BOARD}</style>\n</head>\n<body class=\"board\">\n\
          <a class=\"skip\" href=\"#main\">To the verdicts</a>\n",
+        super::runs::refresh(board.live),
         text(&title(board, columns)),
     );
 }

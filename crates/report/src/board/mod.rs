@@ -7,6 +7,7 @@ pub mod csv;
 mod decided;
 mod html;
 pub mod paper;
+mod runs;
 mod shares;
 mod style;
 
@@ -18,6 +19,7 @@ use model::run::{Judged, Run, Session, Tier};
 use crate::finding::{Proof, Rule};
 
 pub use html::render;
+pub use runs::{Listed, list};
 
 /// Everything that the formats show.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Board<'a> {
     pub notices: Vec<String>,
     /// How this program is called.
     pub called: String,
+    /// For a run that goes on: after how many seconds the page asks for itself again.
+    pub live: Option<u32>,
 }
 
 /// The most characters of an agent's name.

@@ -93,6 +93,7 @@ pub(crate) fn board(run: &Run) -> Board<'_> {
         day: "2026-11-26".into(),
         notices: vec![format!("a notice {}", hostile::SHORT)],
         called: "unrequested".into(),
+        live: None,
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn shown(
             Ok(board + &report::regrade::render(run, paint))
         }
         Kind::Json => Ok(report::json::render(run)),
-        Kind::Html => page(ledger, row, run, skipped),
+        Kind::Html => page(ledger, row, run, skipped, None),
         Kind::Markdown => Ok(board::paper::render(&of(row, run, skipped, &rules()?)?)),
         Kind::Csv => Ok(board::csv::render(&of(row, run, skipped, &rules()?)?)),
         // Refused before.
@@ -43,15 +43,19 @@ pub(super) fn shown(
     })
 }
 
-/// A run as one HTML page.
+/// A run as one HTML page, which asks for itself again where the run goes on.
 pub(super) fn page(
     ledger: &Ledger,
     row: &RunRow,
     run: &Run,
     skipped: &[String],
+    live: Option<u32>,
 ) -> Result<String, Fatal> {
     let rules = rules()?;
-    let board = of(row, run, skipped, &rules)?;
+    let board = Board {
+        live,
+        ..of(row, run, skipped, &rules)?
+    };
     let mut evidence = Evidence::open(ledger, row)?;
     let page = board::render(&board, &mut |session, exploit| {
         evidence.of(session, exploit)
@@ -89,6 +93,7 @@ fn of<'a>(
         day: ledger::day(row.begun)?,
         notices,
         called: called().to_owned(),
+        live: None,
     })
 }
 

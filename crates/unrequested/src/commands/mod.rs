@@ -17,6 +17,7 @@ mod reference;
 mod regrade;
 mod replay;
 mod report;
+mod serve;
 
 use std::io::{IsTerminal as _, Write as _};
 

@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use model::run::Run;
+use report::finding::Rule;
 use report::{Paint, clean};
 
-use super::{atif, board, called, check, conclude, consent, print};
+use super::{atif, board, called, check, conclude, consent, print, serve};
 use crate::bundle;
 use crate::cli::{Cli, Report as Asked};
 use crate::exit::{Exit, Fatal};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, RunRow};
 use crate::output;
 use crate::spent;
 use crate::view;
@@ -29,6 +31,15 @@ pub(super) fn run(cli: &Cli, asked: &Asked, paint: Paint) -> Result<Exit, Fatal>
         )));
     }
     let ledger = Ledger::open(&cli.dir)?;
+    if asked.serve {
+        let listener = serve::listen(asked.port)?;
+        print(&format!(
+            "all runs   http://{}/   Ctrl-C ends it\n",
+            listener.local_addr()?
+        ))?;
+        serve::serve(ledger, &listener)?;
+        return Ok(Exit::Done);
+    }
     if asked.list {
         let mut out = String::new();
         for row in ledger.runs()? {
@@ -80,24 +91,7 @@ pub(super) fn run(cli: &Cli, asked: &Asked, paint: Paint) -> Result<Exit, Fatal>
     if row.command == "check" {
         output::verify(format)?;
         let rules = conclude::rules()?;
-        let mut apps = conclude::apps(&ledger, &row, &judged, &rules)?;
-        let mut notices = conclude::accepted(&ledger, &row, &mut apps)?;
-        if row.ended.is_none() {
-            notices.insert(
-                0,
-                "This run was ended before it had finished: it is a part.".to_owned(),
-            );
-        }
-        let report = report::Report {
-            run: &judged,
-            rules: &rules,
-            apps,
-            notices,
-            hardening: false,
-            called: called().to_owned(),
-            shown: row.study.clone(),
-            prefix: String::new(),
-        };
+        let report = of_check(&ledger, &row, &judged, &rules)?;
         let lines = check::lines(&report, &row, None);
         let fails = report::junit::Fails::Requirement;
         print(&output::write(format, &report, fails, &lines, paint)?)?;
@@ -108,7 +102,45 @@ pub(super) fn run(cli: &Cli, asked: &Asked, paint: Paint) -> Result<Exit, Fatal>
     Ok(Exit::Done)
 }
 
-fn cost(run: &model::run::Run) -> String {
+/// The run of a `check`, as it is reported.
+fn of_check<'a>(
+    ledger: &Ledger,
+    row: &RunRow,
+    run: &'a Run,
+    rules: &'a [Rule],
+) -> Result<report::Report<'a>, Fatal> {
+    let mut apps = conclude::apps(ledger, row, run, rules)?;
+    let mut notices = conclude::accepted(ledger, row, &mut apps)?;
+    if row.ended.is_none() {
+        notices.insert(
+            0,
+            "This run was ended before it had finished: it is a part.".to_owned(),
+        );
+    }
+    Ok(report::Report {
+        run,
+        rules,
+        apps,
+        notices,
+        hardening: false,
+        called: called().to_owned(),
+        shown: row.study.clone(),
+        prefix: String::new(),
+    })
+}
+
+/// The page of a `check`.
+pub(super) fn check_page(ledger: &Ledger, row: &RunRow, run: &Run) -> Result<String, Fatal> {
+    let rules = conclude::rules()?;
+    Ok(report::html::render(&of_check(ledger, row, run, &rules)?))
+}
+
+/// What went wrong, as it can be shown.
+pub(super) fn said(error: &Fatal) -> String {
+    clean(&error.why)
+}
+
+fn cost(run: &Run) -> String {
     let mut out = format!(
         "{:<34} {:>8} {:>8} {:>9} {:>6}   {}\n",
         "session", "requests", "wall s", "app CPU s", "ratio", "boot s"
