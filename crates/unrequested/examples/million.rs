@@ -87,7 +87,10 @@ fn measured(folder: &Path) -> Result<bool> {
             row.get(0)
         })?;
     drop(connection);
-    println!("{:<34}{:>8}{:>10}{:>12}", "", "s", "peak MB", "bytes");
+    println!(
+        "{:<46}{:>7}{:>7}{:>9}{:>10}",
+        "", "s", "CPU s", "peak MB", "bytes"
+    );
     let mut good = true;
     for words in [
         vec!["report", "--list"],
@@ -126,12 +129,27 @@ fn measure(folder: &Path, words: &[&str]) -> Result<bool> {
     });
     // The peak only grows while a process lives.
     let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0.0_f64;
+    let stat = format!("/proc/{}/stat", child.id());
+    let (mut peak, mut cpu) = (0.0_f64, 0.0_f64);
     let ended = loop {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         peak = peak.max(kb.unwrap_or(0.0) / 1000.0);
+        // Of user and system, in hundredths of a second.
+        let text = std::fs::read_to_string(&stat).unwrap_or_default();
+        let fields: Vec<&str> = text
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks = fields
+            .iter()
+            .skip(11)
+            .take(2)
+            .filter_map(|one| one.parse::<f64>().ok());
+        cpu = cpu.max(ticks.sum::<f64>() / 100.0);
         if let Some(ended) = child.try_wait()? {
             break ended;
         }
@@ -143,7 +161,7 @@ fn measure(folder: &Path, words: &[&str]) -> Result<bool> {
     let good =
         ended.success() && took < LONGEST && peak < MOST_MB && (!is_page || bytes < LARGEST_PAGE);
     println!(
-        "{:<34}{:>8.2}{peak:>10.0}{bytes:>12}{}",
+        "{:<46}{:>7.2}{cpu:>7.2}{peak:>9.0}{bytes:>10}{}",
         words.join(" "),
         took.as_secs_f64(),
         if good { "" } else { "   TOO MUCH" }

@@ -10,9 +10,13 @@ use crate::finding::{Proof, Request, Rule, places, trust};
 use crate::html::{pre, text};
 use crate::text::{LONGEST, clip, markup};
 
-/// What all that is beyond the plainest may weigh together: the page stays under 5 MB with the largest run.
-const BEYOND: usize = 1_900_000;
-/// The same of one cell.
+/// What the page may weigh with all its cells: under 5 MB with the largest run.
+const PAGE: usize = 4_700_000;
+/// What a cell weighs with nothing but what was seen.
+const PLAIN: usize = 450;
+/// With less room than this no request fits: then none is read, and what succeeded has all the room.
+const LEAST: usize = 700;
+/// What the rest of one cell may weigh.
 const MOST: usize = 24_000;
 /// A command or an answer is there to be read; `replay` has the whole.
 const COMMAND: usize = 900;
@@ -32,11 +36,11 @@ struct Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn weight(&self) -> usize {
+    fn weight(&self, of_others: usize) -> usize {
         if self.judged.verdict == Word::Exploited {
             WEIGHT
         } else {
-            1
+            of_others
         }
     }
 }
@@ -62,32 +66,43 @@ pub(super) fn all(
             }
         }
     }
-    let (mut left, mut weights) = (BEYOND, cells.iter().map(Cell::weight).sum::<usize>().max(1));
+    let mut left = PAGE.saturating_sub(out.len() + PLAIN * cells.len());
+    let all = |others| cells.iter().map(|one| one.weight(others)).sum::<usize>();
+    let others = usize::from(left / all(1).max(1) >= LEAST);
+    let mut weights = all(others).max(1);
     let seen = (600_000 / cells.len().max(1)).clamp(*SEEN.start(), *SEEN.end());
     out.push_str("<div class=\"cells\"><h2>Evidence of each cell</h2>\n");
     for cell in &cells {
-        let share = (left * cell.weight() / weights).min(MOST);
-        let proof = prove(cell.session, &cell.judged.exploit);
-        plainest(out, cell, seen);
-        let used = beyond(out, board, cell, proof.as_ref(), share);
-        left -= used.min(left);
-        weights = (weights - cell.weight()).max(1);
+        let weight = cell.weight(others);
+        plainest(out, cell, seen, weight > 0);
+        if weight > 0 {
+            let share = (left * weight / weights).min(MOST);
+            let proof = prove(cell.session, &cell.judged.exploit);
+            let used = beyond(out, board, cell, proof.as_ref(), share);
+            left -= used.min(left);
+            weights = (weights - weight).max(1);
+        }
+        out.push_str("</article>\n");
     }
     out.push_str("</div>\n");
 }
 
-fn plainest(out: &mut String, cell: &Cell<'_>, longest: usize) {
+fn plainest(out: &mut String, cell: &Cell<'_>, longest: usize, titled: bool) {
+    let title = if titled {
+        text(&cell.rule.title) + " "
+    } else {
+        String::new()
+    };
     let (at, judged) = (format!("{}-{}", cell.row, cell.column), cell.judged);
     let _ = write!(
         out,
         "<article class=\"cell\" id=\"c-{at}\" tabindex=\"-1\"><p class=\"close\"><a href=\"#l-{at}\">Close</a> \
-         <kbd>Esc</kbd></p><h3>{id}: {}</h3><p class=\"about\">{}, <bdi>{}</bdi>. {}. {} <a href=\"#x-{id}\">What it \
+         <kbd>Esc</kbd></p><h3>{id}: {}</h3><p class=\"about\">{}, <bdi>{}</bdi>. {}. {title}<a href=\"#x-{id}\">What it \
          does</a></p><h4>What was seen</h4><p><bdi>{}</bdi></p>",
         word(judged.verdict, judged.tier),
         text(&cell.session.framework),
         markup(&clip(agent(cell.session), NAME)),
         tier_words(judged.tier).0,
-        text(&cell.rule.title),
         markup(&clip(&judged.reason, longest)),
         id = text(&judged.exploit),
     );
@@ -158,9 +173,9 @@ fn beyond(
         (Some(_), 0) => String::new(),
         (Some(_), many) => format!("{many} more requests were made. "),
     };
-    let _ = writeln!(
+    let _ = write!(
         out,
-        "<p class=\"faint\">{all}All: <code>{} replay {} --stored --run {} --session '{}'</code></p></article>",
+        "<p class=\"faint\">{all}All: <code>{} replay {} --stored --run {} --session '{}'</code></p>",
         text(&board.called),
         text(&cell.judged.exploit),
         text(board.run.run.get(24..).unwrap_or(&board.run.run)),

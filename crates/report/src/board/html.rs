@@ -180,9 +180,14 @@ fn heat(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
         out.push_str("<p>No app was attacked in this run.</p></section>\n");
         return;
     }
-    out.push_str(
+    let _ = write!(
+        out,
         "<p class=\"about\">A row is an exploit, a column a session. A cell opens its evidence: Enter opens, Esc closes, \
-         arrow keys move. Send its commands to a copy of your own: <code>BASE=http://127.0.0.1:8000</code>.</p><p class=\"legend\">",
+         arrow keys move. Send its commands to a copy of your own: <code>BASE=http://127.0.0.1:8000</code>. All requests of a \
+         cell, also where a large run leaves no room for them here: <code>{} replay EXPLOIT --stored --run {} --session \
+         ID</code>.</p><p class=\"legend\">",
+        text(&board.called),
+        text(&board.run.run)
     );
     legend(out, columns);
     let upwards = if columns.len() > LEVEL {
