@@ -29,9 +29,8 @@ pub fn render(report: &Report<'_>) -> String {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          base-uri 'none'; form-action 'none'\">\n\
-         <title>unrequested: {shown}</title>\n<style>{}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#main\">To the findings</a>\n",
-        CSS
+         <title>unrequested: {shown}</title>\n<style>{CSS}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">To the findings</a>\n"
     );
     for app in &report.apps {
         header(&mut out, report, app);

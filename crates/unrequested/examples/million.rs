@@ -215,7 +215,7 @@ fn told(framework: &str) -> Result<String> {
 
 fn one(change: &Transaction<'_>, run: usize, told: &[String; 2]) -> Result<()> {
     let id = format!("01a20000-0000-7000-8000-{run:012}");
-    let begun = BEGUN + run as i64 * 3_600_000;
+    let begun = BEGUN + i64::try_from(run)? * 3_600_000;
     let suite: Vec<String> = exploit::all()
         .iter()
         .map(|entry| format!("{} r{}", entry.id, entry.exploit.revision))

@@ -284,9 +284,9 @@ pub(super) fn exploits(out: &mut String, board: &Board<'_>, columns: &[&Session]
             );
         }
         let cwe: Vec<String> = rule.cwe.iter().map(|id| format!("CWE-{id}")).collect();
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "</ul><h4>The fix</h4><p>{}</p><p class=\"faint\">{}; ASVS 5.0 {}; revision {}</p></div></details>\n",
+            "</ul><h4>The fix</h4><p>{}</p><p class=\"faint\">{}; ASVS 5.0 {}; revision {}</p></div></details>",
             text(&rule.fix),
             text(&cwe.join(", ")),
             text(&rule.asvs.join(", ")),

@@ -111,7 +111,7 @@ fn header(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
         );
     }
     if !board.run.complete {
-        out.push_str("<p class=\"notice\">This run is not complete: it is a part.</p>\n");
+        out.push_str("<p class=\"notice\">This run is not complete: it was not finished, or the tool itself could not decide something.</p>\n");
     }
     for notice in &board.notices {
         let _ = writeln!(out, "<p class=\"notice\">{}</p>", text(notice));

@@ -47,9 +47,18 @@ pub type Prove<'a> = dyn FnMut(&Session, &str) -> Option<Proof> + 'a;
 /// Sessions that were attacked, without the instrument's own; each is a column.
 pub(crate) fn columns(run: &Run) -> Vec<&Session> {
     let sessions = run.sessions.iter();
-    sessions
+    let mut columns: Vec<&Session> = sessions
         .filter(|one| one.agent != "reference" && one.trouble.is_none())
-        .collect()
+        .collect();
+    let mut frameworks: Vec<&str> = Vec::new();
+    for one in &columns {
+        if !frameworks.contains(&one.framework.as_str()) {
+            frameworks.push(&one.framework);
+        }
+    }
+    // A framework's sessions stand together, else in the order of the run.
+    columns.sort_by_key(|one| frameworks.iter().position(|name| *name == one.framework));
+    columns
 }
 
 /// Sessions of which no app could be attacked: they are in no figure.

@@ -221,7 +221,7 @@ pub(crate) fn limits(run: &model::run::Run) -> Vec<String> {
         );
     }
     if !run.complete {
-        all.push("Nothing final: this run is not complete.".to_owned());
+        all.push("Nothing final: this run was not finished, or the tool itself could not decide something.".to_owned());
     }
     let cells = groups(&columns, |one| {
         format!("{} {} {}", one.framework, one.agent, one.arm)

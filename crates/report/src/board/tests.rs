@@ -71,7 +71,6 @@ pub(crate) fn run(sessions: usize, replicates: u32) -> Run {
         });
         made.push(session);
     }
-    made.sort_by(|a, b| a.framework.cmp(&b.framework));
     Run {
         run: "01a21505-7c99-77a9-9a06-e6c6998200ac".into(),
         ..fixture::run(made)
@@ -98,6 +97,7 @@ pub(crate) fn board(run: &Run) -> Board<'_> {
 }
 
 /// The longest proof that there is, of hostile words.
+#[allow(clippy::unnecessary_wraps, reason = "a `Prove`")]
 pub(crate) fn prove(_: &Session, exploit: &str) -> Option<Proof> {
     let request = |number: usize| Request {
         says: hostile::SHORT.into(),
@@ -183,6 +183,14 @@ fn every_verdict_is_a_cell_that_opens_what_is_there() {
         assert!(ids.contains(target), "#{target} leads nowhere");
     }
     assert_eq!(page.matches(" id=\"").count(), ids.len(), "an id twice");
+}
+
+#[test]
+fn a_frameworks_sessions_stand_together() {
+    let run = run(6, 1);
+    let page = render(&board(&run), &mut prove);
+    assert_eq!(page.matches("scope=\"colgroup\"").count(), 2);
+    assert_eq!(page.matches("scope=\"colgroup\" colspan=\"3\"").count(), 2);
 }
 
 #[test]
@@ -287,8 +295,8 @@ fn arms_are_shown_from_two_on_against_the_silent_one() {
     assert!(!paper::render(&board(&run)).contains("### Arms"));
     for (number, session) in run.sessions.iter_mut().enumerate() {
         session.agent = "recorded:literal".into();
-        session.replicate = number as u32 / 2 % 3 + 1;
-        if number % 2 == 1 {
+        session.replicate = number as u32 / 4 + 1;
+        if number / 2 % 2 == 1 {
             session.arm = "checklist".into();
             for one in &mut session.verdicts {
                 one.verdict = Word::Resisted;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::{BundleError, LARGEST, MOST_BYTES, MOST_FILES, Shown, check_path};
 
+/// Takes a file's path and its bytes.
+type Each<'a> = dyn FnMut(&str, Vec<u8>) + 'a;
+
 /// Hands every file to `each`: its path and its bytes.
-pub(super) fn visit(
-    bundle: &Path,
-    each: &mut dyn FnMut(&str, Vec<u8>) -> Result<(), BundleError>,
-) -> Result<(), BundleError> {
+pub(super) fn visit(bundle: &Path, each: &mut Each<'_>) -> Result<(), BundleError> {
     let shown = bundle.display().to_string();
     let found = fs::metadata(bundle).map_err(|error| BundleError::File(shown.clone(), error))?;
     let mut limits = Limits::default();
@@ -46,11 +46,7 @@ impl Limits {
     }
 }
 
-fn folder(
-    root: &Path,
-    limits: &mut Limits,
-    each: &mut dyn FnMut(&str, Vec<u8>) -> Result<(), BundleError>,
-) -> Result<(), BundleError> {
+fn folder(root: &Path, limits: &mut Limits, each: &mut Each<'_>) -> Result<(), BundleError> {
     let mut folders = vec![root.to_path_buf()];
     let mut files: Vec<(String, PathBuf)> = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -89,7 +85,7 @@ fn folder(
         let length = file.metadata().map_err(failed)?.len();
         limits.count(&name, length)?;
         let bytes = whole(file, length).map_err(failed)?;
-        each(&name, bytes)?;
+        each(&name, bytes);
     }
     Ok(())
 }
@@ -98,7 +94,7 @@ fn archive(
     file: fs::File,
     shown: &str,
     limits: &mut Limits,
-    each: &mut dyn FnMut(&str, Vec<u8>) -> Result<(), BundleError>,
+    each: &mut Each<'_>,
 ) -> Result<(), BundleError> {
     let broken = |error: std::io::Error| BundleError::NoBundle(shown.to_owned(), error.to_string());
     let mut archive = tar::Archive::new(std::io::BufReader::new(file));
@@ -132,7 +128,7 @@ fn archive(
         let length = entry.header().entry_size().map_err(broken)?;
         limits.count(&name, length)?;
         let bytes = whole(entry, length).map_err(broken)?;
-        each(&name, bytes)?;
+        each(&name, bytes);
     }
     Ok(())
 }

@@ -35,10 +35,7 @@ struct Found {
 /// The text to print, and how to end.
 pub(crate) fn verify(bundle: &Path) -> Result<(String, Exit), Fatal> {
     let mut found = Found::default();
-    read::visit(bundle, &mut |path, bytes| {
-        found.file(path, bytes);
-        Ok(())
-    })?;
+    read::visit(bundle, &mut |path, bytes| found.file(path, bytes))?;
     let shown = bundle.display().to_string();
     let no_bundle = |why: &str| BundleError::NoBundle(shown.clone(), why.to_owned());
     let Some(bytes) = found.manifest.take() else {

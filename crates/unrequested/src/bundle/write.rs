@@ -231,7 +231,7 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
     let mut run = row.clone();
     if run.command == "check" {
         // The path of somebody's app.
-        run.study = "check".to_owned();
+        "check".clone_into(&mut run.study);
     }
     let file = RunFile {
         run,

@@ -138,10 +138,10 @@ impl<'a> Evidence<'a> {
         if self.attacks.as_ref().is_none_or(|(of, _)| *of != unit) {
             self.attacks = Some((unit, self.ledger.attacks(unit)?));
         }
-        let attacks = self.attacks.iter().flat_map(|(_, attacks)| attacks);
+        let attacks = self.attacks.as_ref().map_or(&[][..], |(_, all)| all);
         let Some(last) = attacks
-            .filter(|one| one.exploit == exploit && !one.repeat)
-            .last()
+            .iter()
+            .rfind(|one| one.exploit == exploit && !one.repeat)
         else {
             return Ok(None);
         };
