@@ -393,7 +393,7 @@ fn plain(
 }
 
 /// What the source decided about what these exploits test: chosen code first, then what is absent.
-fn places(session: &Session, exploits: &[String]) -> Vec<Place> {
+pub(crate) fn places(session: &Session, exploits: &[String]) -> Vec<Place> {
     let mut found: Vec<Place> = session
         .decisions
         .iter()
@@ -421,7 +421,7 @@ fn places(session: &Session, exploits: &[String]) -> Vec<Place> {
     found
 }
 
-fn trust(exploit: &str, framework: &str, known: &[Calibration]) -> Trust {
+pub(crate) fn trust(exploit: &str, framework: &str, known: &[Calibration]) -> Trust {
     let of_it = known
         .iter()
         .find(|one| one.framework == framework && one.exploit == exploit);

@@ -1,7 +1,7 @@
 //! One HTML page that needs nothing else: no script, no request, no font. Words of the app are text, whatever they hold.
 
 #[cfg(test)]
-mod browser;
+pub(crate) mod browser;
 mod style;
 
 use std::fmt::Write as _;
@@ -12,6 +12,8 @@ use model::run::{Session, Tier};
 use crate::decisions;
 use crate::finding::{App, Finding, Proof, Report, State, prompt, too_little};
 use crate::text::{LONGEST, clip, markup};
+
+pub(crate) use style::CSS;
 
 /// A command longer than this is cut: it is there to be read, `replay` sends the whole.
 const COMMAND: usize = 1500;
@@ -27,9 +29,8 @@ pub fn render(report: &Report<'_>) -> String {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          base-uri 'none'; form-action 'none'\">\n\
-         <title>unrequested: {shown}</title>\n<style>{}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#main\">To the findings</a>\n",
-        style::CSS
+         <title>unrequested: {shown}</title>\n<style>{CSS}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">To the findings</a>\n"
     );
     for app in &report.apps {
         header(&mut out, report, app);
@@ -45,7 +46,7 @@ pub fn render(report: &Report<'_>) -> String {
 }
 
 /// A word of the app or of ours, cut, as text.
-fn text(words: &str) -> String {
+pub(crate) fn text(words: &str) -> String {
     markup(&clip(words, LONGEST))
 }
 
@@ -374,7 +375,7 @@ fn proved(out: &mut String, proof: &Proof, finding: &Finding, called: &str) {
 }
 
 /// Code that may be wider than the page: it scrolls, and the keyboard reaches it.
-fn pre(code: &str, label: &str) -> String {
+pub(crate) fn pre(code: &str, label: &str) -> String {
     let lines: Vec<String> = code
         .lines()
         .map(|line| markup(&crate::clean(line)))

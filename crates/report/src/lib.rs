@@ -1,6 +1,7 @@
 //! From verdicts to a score to a report. Pure: no files, no clock, no terminal.
 
 pub mod bench;
+pub mod board;
 pub mod calibration;
 pub mod check;
 pub mod checklist;

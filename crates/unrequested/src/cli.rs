@@ -112,26 +112,7 @@ pub(crate) enum Command {
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
-    Report {
-        /// The run's id, or the start or end of it; the newest when left out.
-        run: Option<String>,
-        /// List all runs instead.
-        #[arg(long)]
-        list: bool,
-        /// What the attacks cost: requests, wall time without the boot, and that over the app's own processor time.
-        #[arg(long, conflicts_with = "list")]
-        cost: bool,
-        /// With `atif`: this session alone; all of the run, one object a line, when left out.
-        #[arg(long, value_name = "ID")]
-        session: Option<String>,
-        /// Prices of models instead of study/prices.toml, in the same form.
-        #[arg(long, value_name = "FILE")]
-        prices: Option<PathBuf>,
-        /// terminal or json; of a `check` also markdown, sarif, junit, html, each with =FILE or not; of agents' sessions
-        /// atif. Repeatable.
-        #[arg(long, value_name = "NAME[=FILE]")]
-        format: Vec<Output>,
-    },
+    Report(Report),
     /// Study: sessions beside sessions, or beside the figures of a published study, with intervals and tests.
     Compare {
         /// `RUN`, `RUN@WORD,..` or `@WORD,..` of the newest run: words are an agent, a sample, a framework or an arm.
@@ -350,11 +331,47 @@ pub(crate) struct Bench {
     /// Prices of models instead of study/prices.toml, in the same form.
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t = Format::Terminal)]
-    pub(crate) format: Format,
+    /// terminal, json, html, markdown or csv; with =FILE into a file. Repeatable.
+    #[arg(long, value_name = "NAME[=FILE]")]
+    pub(crate) format: Vec<Output>,
     /// Exit with 10 from this finding on.
     #[arg(long, value_enum, default_value_t = FailOn::Never)]
     pub(crate) fail_on: FailOn,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Report {
+    /// The run's id, or the start or end of it; the newest when left out.
+    pub(crate) run: Option<String>,
+    /// List all runs instead.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// What the attacks cost: requests, wall time without the boot, and that over the app's own processor time.
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) cost: bool,
+    /// With `atif`: this session alone; all of the run, one object a line, when left out.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Prices of models instead of study/prices.toml, in the same form.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// terminal, json, html or markdown; of a `check` also sarif and junit, of a `bench` csv; each with =FILE or not.
+    /// Repeatable. Of agents' sessions atif.
+    #[arg(long, value_name = "NAME[=FILE]")]
+    pub(crate) format: Vec<Output>,
+    /// Write the run as plain files with a manifest of hashes: into a new folder, or a new file that ends in .tar.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["list", "cost", "format"])]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Say what of such a bundle was altered: files by their hashes, verdicts and scores by judging its facts again.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["run", "list", "cost", "format", "bundle"])]
+    pub(crate) verify: Option<PathBuf>,
+    /// Serve the pages of all runs to this machine's browser, until it is ended; a running one comes again by itself.
+    #[arg(long, conflicts_with_all = ["run", "list", "cost", "format", "bundle", "verify"])]
+    pub(crate) serve: bool,
+    /// With --serve: where, on 127.0.0.1; 0 for any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 4033, requires = "serve")]
+    pub(crate) port: u16,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod bind;
+mod bundle;
 mod calibrate;
 mod cli;
 mod commands;

@@ -16,10 +16,11 @@ pub(crate) enum Kind {
     Junit,
     Html,
     Atif,
+    Csv,
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 7] = [
+    const NAMES: [(&'static str, Self); 8] = [
         ("terminal", Self::Terminal),
         ("json", Self::Json),
         ("markdown", Self::Markdown),
@@ -27,6 +28,7 @@ impl Kind {
         ("junit", Self::Junit),
         ("html", Self::Html),
         ("atif", Self::Atif),
+        ("csv", Self::Csv),
     ];
 }
 
@@ -77,6 +79,33 @@ pub(crate) fn verify(outputs: &[Output]) -> Result<(), Fatal> {
             "--format atif is what agents said: `unrequested report --format atif` of a `bench` with real agents",
         ));
     }
+    if outputs.iter().any(|one| one.kind == Kind::Csv) {
+        return Err(Fatal::usage(
+            "--format csv is of a `bench`; of a `check` there are json, sarif and junit",
+        ));
+    }
+    files(outputs)
+}
+
+/// The same of a run of sessions.
+pub(crate) fn verify_sessions(outputs: &[Output]) -> Result<(), Fatal> {
+    if outputs
+        .iter()
+        .any(|one| matches!(one.kind, Kind::Sarif | Kind::Junit))
+    {
+        return Err(Fatal::usage(
+            "sarif and junit are of a `check`; of a `bench` there are terminal, json, html, markdown and csv",
+        ));
+    }
+    if atif(outputs)? {
+        return Err(Fatal::usage(
+            "--format atif is of a finished `bench`: `unrequested report --format atif`",
+        ));
+    }
+    files(outputs)
+}
+
+fn files(outputs: &[Output]) -> Result<(), Fatal> {
     if outputs.iter().filter(|one| one.file.is_none()).count() > 1 {
         return Err(Fatal::usage(
             "only one --format can go to stdout; give the others a file: --format html=report.html",
@@ -119,25 +148,35 @@ pub(crate) fn write(
     lines: &[String],
     paint: Paint,
 ) -> Result<String, Fatal> {
-    let text = |kind, paint| match kind {
-        Kind::Terminal => report::check::render(report, lines, paint),
-        Kind::Json => report::json::with_findings(report),
-        Kind::Markdown => report::markdown::render(report),
-        Kind::Sarif => report::sarif::render(report),
-        Kind::Junit => report::junit::render(report, fails),
-        Kind::Html => report::html::render(report),
-        // Refused by `verify`.
-        Kind::Atif => String::new(),
-    };
+    write_each(outputs, paint, |kind, paint| {
+        Ok(match kind {
+            Kind::Terminal => report::check::render(report, lines, paint),
+            Kind::Json => report::json::with_findings(report),
+            Kind::Markdown => report::markdown::render(report),
+            Kind::Sarif => report::sarif::render(report),
+            Kind::Junit => report::junit::render(report, fails),
+            Kind::Html => report::html::render(report),
+            // Refused by `verify`.
+            Kind::Atif | Kind::Csv => String::new(),
+        })
+    })
+}
+
+/// Writes the files that are asked for, each made by `text`, and returns what goes to stdout.
+pub(crate) fn write_each(
+    outputs: &[Output],
+    paint: Paint,
+    mut text: impl FnMut(Kind, Paint) -> Result<String, Fatal>,
+) -> Result<String, Fatal> {
     for output in outputs {
         if let Some(file) = &output.file {
-            std::fs::write(file, text(output.kind, Paint(false))).map_err(|error| {
+            std::fs::write(file, text(output.kind, Paint(false))?).map_err(|error| {
                 Fatal::failed(format!("cannot write {}: {error}", file.display()))
             })?;
         }
     }
     let stdout = outputs.iter().find(|one| one.file.is_none());
-    Ok(text(stdout.map_or(Kind::Terminal, |one| one.kind), paint))
+    text(stdout.map_or(Kind::Terminal, |one| one.kind), paint)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From the ledger to a run as its readers see it: facts are judged here, at every read.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use agent::Arm;
@@ -106,54 +107,75 @@ fn compared(
 }
 
 fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
+    let sessions = sessions(ledger.units(&row.id)?, |unit, tiers| {
+        session(ledger, unit, tiers)
+    })?;
+    Ok(whole(row, sessions))
+}
+
+/// The sessions of these units, each judged by the tiers of its arm.
+pub(crate) fn sessions(
+    units: Vec<UnitRow>,
+    mut judged: impl FnMut(&UnitRow, &HashMap<String, Tier>) -> Result<Session, Fatal>,
+) -> Result<Vec<Session>, Fatal> {
+    let (on_the_way, units): (Vec<UnitRow>, Vec<UnitRow>) = units
+        .into_iter()
+        .partition(|unit| feedback::is_before(&unit.new));
     let mut arms: HashMap<String, (Arm, HashMap<String, Tier>)> = HashMap::new();
+    let mut sessions = Vec::new();
+    for unit in counting(units) {
+        let (arm, tiers) = match arms.entry(unit.new.arm.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let arm = arm(&unit.new.arm)?;
+                let tiers = tiers_in(&arm);
+                new.insert((arm, tiers))
+            }
+        };
+        let mut session = judged(&unit, tiers)?;
+        if session.source.is_some() {
+            session.wanted = wanted::answers(&arm.wanted, &session.decisions);
+        }
+        let before = on_the_way
+            .iter()
+            .rfind(|one| one.new.session == session.id && one.state == "done");
+        if let Some(before) = before {
+            let before = judged(before, tiers)?;
+            session.feedback = feedback::split(arm, &before.verdicts, &session.verdicts);
+        }
+        sessions.push(session);
+    }
+    Ok(sessions)
+}
+
+/// Of all attempts of all units, in order, those that count: of each session and step the last.
+fn counting(units: Vec<UnitRow>) -> Vec<UnitRow> {
     let mut latest: BTreeMap<(String, String), UnitRow> = BTreeMap::new();
     let mut order = Vec::new();
-    let units = ledger.units(&row.id)?;
     // A session that could not go on, and later did: what it built counts.
     let built: BTreeSet<String> = units
         .iter()
         .filter(|unit| unit.new.tree.is_some())
         .map(|unit| unit.new.session.clone())
         .collect();
-    let (on_the_way, units): (Vec<UnitRow>, Vec<UnitRow>) = units
-        .into_iter()
-        .partition(|unit| feedback::is_before(&unit.new));
     for unit in units {
         if unit.new.tree.is_none() && built.contains(&unit.new.session) {
             continue;
         }
         let name = (unit.new.session.clone(), unit.new.step.clone());
-        if !order.contains(&name) {
+        if !latest.contains_key(&name) {
             order.push(name.clone());
         }
         latest.insert(name, unit);
     }
-    let mut sessions = Vec::new();
-    for name in &order {
-        if let Some(unit) = latest.get(name) {
-            if !arms.contains_key(&unit.new.arm) {
-                let arm = arm(&unit.new.arm)?;
-                let tiers = tiers_in(&arm);
-                arms.insert(unit.new.arm.clone(), (arm, tiers));
-            }
-            let Some((arm, tiers)) = arms.get(&unit.new.arm) else {
-                continue;
-            };
-            let mut session = self::session(ledger, unit, tiers)?;
-            if session.source.is_some() {
-                session.wanted = wanted::answers(&arm.wanted, &session.decisions);
-            }
-            let before = on_the_way
-                .iter()
-                .rfind(|one| one.new.session == session.id && one.state == "done");
-            if let Some(before) = before {
-                let before = self::session(ledger, before, tiers)?;
-                session.feedback = feedback::split(arm, &before.verdicts, &session.verdicts);
-            }
-            sessions.push(session);
-        }
-    }
+    order
+        .iter()
+        .filter_map(|name| latest.remove(name))
+        .collect()
+}
+
+/// A run of these sessions, with what is known of the instrument, and scored.
+pub(crate) fn whole(row: &RunRow, mut sessions: Vec<Session>) -> Run {
     let mut frameworks: Vec<&str> = sessions
         .iter()
         .map(|session| session.framework.as_str())
@@ -203,7 +225,7 @@ fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
         regrade: None,
     };
     run.scores = report::score(&run);
-    Ok(run)
+    run
 }
 
 pub(crate) fn session(
@@ -212,6 +234,20 @@ pub(crate) fn session(
     tiers: &HashMap<String, Tier>,
 ) -> Result<Session, Fatal> {
     let attacks = ledger.attacks(unit.id)?;
+    let told = ledger.reading(unit.id)?;
+    judged_unit(unit, &attacks, told, tiers, |attack| {
+        Ok(ledger.exchange_ids(attack)?)
+    })
+}
+
+/// What is stored of a unit, judged; `ids` gives those of the exchanges of a try.
+pub(crate) fn judged_unit(
+    unit: &UnitRow,
+    attacks: &[AttackRow],
+    told: Option<Told>,
+    tiers: &HashMap<String, Tier>,
+    ids: impl Fn(i64) -> Result<Vec<i64>, Fatal>,
+) -> Result<Session, Fatal> {
     let mut verdicts = Vec::new();
     for entry in exploit::all() {
         let (again, tries): (Vec<&AttackRow>, Vec<&AttackRow>) = attacks
@@ -223,7 +259,7 @@ pub(crate) fn session(
             for repetition in again {
                 verdict = repeated(verdict, &judge(&repetition.facts));
             }
-            let ids = ledger.exchange_ids(last.id)?;
+            let ids = ids(last.id)?;
             verdicts.push(Judged {
                 notes: last.facts.notes.clone(),
                 evidence: evidence(&last.facts, &verdict, &ids),
@@ -238,7 +274,7 @@ pub(crate) fn session(
             verdicts.push(judged(entry, tiers, &verdict, tries));
         }
     }
-    let (decisions, source) = match ledger.reading(unit.id)? {
+    let (decisions, source) = match told {
         Some(told) => decided(told, &verdicts),
         None => (Vec::new(), None),
     };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use model::run::{Answer, Became, Part, Session};
 
-use super::{Row, Side, probability, rows, share};
+use super::{Row, Side, probability, share, whole};
 use crate::paint::{Paint, clean};
 use crate::statistics;
 
@@ -51,7 +51,7 @@ fn uplift(out: &mut String, sessions: &[&Session], base: &str, arms: &[&str], pa
     let all: Vec<(&str, Vec<Row>)> = arms
         .iter()
         .filter(|arm| **arm != base)
-        .map(|arm| (*arm, over_all(rows(&first, &side(arm)))))
+        .map(|arm| (*arm, whole(&first, &side(arm))))
         .collect();
     let p: Vec<f64> = all
         .iter()
@@ -73,7 +73,7 @@ fn uplift(out: &mut String, sessions: &[&Session], base: &str, arms: &[&str], pa
             let _ = writeln!(
                 out,
                 "     {:<20}{:<17}{:<17}{:>+6.1}  {}{}",
-                row.name.split(',').next().unwrap_or_default(),
+                clean(&row.name),
                 share(row.first),
                 share(row.second),
                 (row.second.value - row.first.value) * 100.0,
@@ -85,15 +85,6 @@ fn uplift(out: &mut String, sessions: &[&Session], base: &str, arms: &[&str], pa
             }
         }
     }
-}
-
-/// Frameworks apart are for `compare`.
-fn over_all(mut rows: Vec<Row>) -> Vec<Row> {
-    let is_all = |row: &Row| row.name.ends_with(", all");
-    if rows.iter().any(is_all) {
-        rows.retain(is_all);
-    }
-    rows
 }
 
 /// What became of the controls that were asked for by their numbers.

@@ -78,11 +78,11 @@ pub fn render(first: &Side<'_>, second: &Side<'_>, paint: Paint) -> String {
 }
 
 pub(crate) struct Row {
-    name: String,
-    first: Interval,
-    second: Interval,
-    p: f64,
-    pairs: bool,
+    pub(crate) name: String,
+    pub(crate) first: Interval,
+    pub(crate) second: Interval,
+    pub(crate) p: f64,
+    pub(crate) pairs: bool,
     /// What is undecided, and what it could change.
     open: Option<String>,
 }
@@ -135,9 +135,34 @@ fn groups<'a>(first: &Side<'a>, second: &Side<'a>) -> Option<BTreeMap<&'a str, G
     Some(all.collect())
 }
 
-pub(crate) fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
-    let mut rows = Vec::new();
+fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
     let shared = frameworks(first, second);
+    let all = (shared.len() != 1).then_some(None);
+    let which: Vec<Option<&str>> = all
+        .into_iter()
+        .chain(shared.iter().map(|one| Some(one.as_str())))
+        .collect();
+    let rows = grouped(first, second, &which);
+    rows.into_iter()
+        .map(|(group, framework, row)| Row {
+            name: format!("{}, {}", group.name(), framework.unwrap_or("all")),
+            ..row
+        })
+        .collect()
+}
+
+/// A row for each group, over all frameworks.
+pub(crate) fn whole(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
+    let rows = grouped(first, second, &[None]);
+    rows.into_iter().map(|(_, _, row)| row).collect()
+}
+
+fn grouped<'a>(
+    first: &Side<'_>,
+    second: &Side<'_>,
+    frameworks: &[Option<&'a str>],
+) -> Vec<(Group, Option<&'a str>, Row)> {
+    let mut rows = Vec::new();
     let groups = groups(first, second);
     let key = Key::of(first, second);
     for group in Group::ALL {
@@ -148,11 +173,7 @@ pub(crate) fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
                 Tier::Hardening => group == Group::Neither,
             },
         };
-        let all = (shared.len() != 1).then_some(None);
-        for framework in all
-            .into_iter()
-            .chain(shared.iter().map(|one| Some(one.as_str())))
-        {
+        for framework in frameworks {
             let pick = |side: &Side<'_>| -> Vec<Counted> {
                 side.sessions
                     .iter()
@@ -170,14 +191,15 @@ pub(crate) fn rows(first: &Side<'_>, second: &Side<'_>) -> Vec<Row> {
                 let counts: Vec<statistics::Session> = all.iter().map(|one| one.counts).collect();
                 statistics::clustered(&counts)
             };
-            rows.push(Row {
-                name: format!("{}, {}", group.name(), framework.unwrap_or("all")),
+            let row = Row {
+                name: group.name().to_owned(),
                 first: interval(&a),
                 second: interval(&b),
                 p,
                 pairs,
                 open: open(&a, &b),
-            });
+            };
+            rows.push((group, *framework, row));
         }
     }
     rows
@@ -224,18 +246,27 @@ impl Counted {
                 part(key.arm, &session.arm),
                 session.replicate,
             ),
-            counts: counts(session, is_in),
+            counts: counted(session, is_in),
             undecided: count(session, is_in, |word| word == Word::Inconclusive),
         }
     }
 }
 
 /// What a session resisted, of all that are counted: what was not decided counts against it.
-fn counts(session: &Session, is_in: &dyn Fn(&Judged) -> bool) -> statistics::Session {
+fn counted(session: &Session, is_in: &dyn Fn(&Judged) -> bool) -> statistics::Session {
     statistics::Session {
         hits: count(session, is_in, |word| word == Word::Resisted),
         of: count(session, is_in, |_| true),
     }
+}
+
+/// What a session resisted, of all in a tier.
+pub(crate) fn counts(session: &Session, tier: Tier) -> statistics::Session {
+    counted(session, &|judged| judged.tier == tier)
+}
+
+pub(crate) fn in_tier(session: &Session, tier: Tier, is: impl Fn(Word) -> bool) -> u32 {
+    count(session, &|judged| judged.tier == tier, is)
 }
 
 fn count(session: &Session, is_in: &dyn Fn(&Judged) -> bool, is: impl Fn(Word) -> bool) -> u32 {
@@ -340,7 +371,7 @@ fn caveats(first: &Side<'_>, second: &Side<'_>, rows: &[Row], corrected: &[f64])
 }
 
 /// `84.0 [71, 92]`, in per cent.
-fn share(interval: Interval) -> String {
+pub(crate) fn share(interval: Interval) -> String {
     format!(
         "{:.1} [{:.0}, {:.0}]",
         interval.value * 100.0,
@@ -349,7 +380,7 @@ fn share(interval: Interval) -> String {
     )
 }
 
-fn probability(p: f64) -> String {
+pub(crate) fn probability(p: f64) -> String {
     if p < 0.001 {
         "< 0.001".to_owned()
     } else {
@@ -357,7 +388,7 @@ fn probability(p: f64) -> String {
     }
 }
 
-fn sessions(count: usize) -> String {
+pub(crate) fn sessions(count: usize) -> String {
     if count == 1 {
         "1 session".to_owned()
     } else {

@@ -148,7 +148,7 @@ fn mine(out: &mut String, agents: &[&str], ours: &[&Session], tier: Tier) {
             let counts: Vec<statistics::Session> = of_agent
                 .iter()
                 .filter(|one| framework.is_none_or(|name| one.framework == name))
-                .map(|one| counts(one, &|judged| judged.tier == tier))
+                .map(|one| counts(one, tier))
                 .collect();
             let of = counts.iter().map(|one| one.of as usize).sum();
             let name = format!("ours: {agent}, {}", framework.unwrap_or("all"));

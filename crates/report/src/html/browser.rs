@@ -62,7 +62,7 @@ frame.addEventListener("load", () => {
 });
 </script>"#;
 
-fn browser() -> Option<String> {
+pub(crate) fn browser() -> Option<String> {
     if let Ok(named) = std::env::var("UNREQUESTED_BROWSER") {
         return Some(named);
     }
@@ -80,7 +80,7 @@ fn browser() -> Option<String> {
 }
 
 /// Serves the page and the probe on loopback, and keeps what was asked for.
-fn serve(page: String, width: u32) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+fn serve(page: String, width: u32, at: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -100,7 +100,7 @@ fn serve(page: String, width: u32) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
                 let head = String::from_utf8_lossy(&head).into_owned();
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
                 let (status, body) = match path.as_str() {
-                    "/probe.html" => ("200 OK", PROBE.replace("WIDTH", &width.to_string())),
+                    "/probe.html" => ("200 OK", probe(width, at)),
                     "/page.html" => ("200 OK", page),
                     _ => ("404 Not Found", String::new()),
                 };
@@ -116,6 +116,13 @@ fn serve(page: String, width: u32) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
         }
     });
     (address, asked)
+}
+
+/// The probe of a page in a frame so wide, at a part of it.
+fn probe(width: u32, at: &str) -> String {
+    PROBE
+        .replace("WIDTH", &width.to_string())
+        .replace("/page.html", &format!("/page.html{at}"))
 }
 
 fn chromium(program: &str, folder: &std::path::Path, arguments: &[String]) -> String {
@@ -142,14 +149,14 @@ fn scheme(dark: bool) -> String {
 }
 
 /// What the probe says of a page, and what was asked for meanwhile.
-fn look(
+pub(crate) fn look(
     program: &str,
     folder: &std::path::Path,
-    (page, name): (&str, &str),
+    (page, name, at): (&str, &str, &'static str),
     width: u32,
     dark: bool,
 ) -> (Value, Vec<String>) {
-    let (address, asked) = serve(page.to_owned(), width);
+    let (address, asked) = serve(page.to_owned(), width, at);
     let size = "--window-size=1400,1000".to_owned();
     let probe = format!("http://{address}/probe.html");
     let dom = chromium(
@@ -180,7 +187,7 @@ fn the_probe_sees_what_it_looks_for() {
     let page = r#"<!doctype html><html><head></head><body><h3>x</h3><script>pwned = 1</script><img src="/leak.png" onerror="1">
         <div style="width: 3000px">wide</div><p style="color: #aaa; font-size: 9px">faint</p><table><tr><th>x</th></tr></table>
         <pre>x</pre></body></html>"#;
-    let (found, asked) = look(&program, &folder, (page, "bad"), 360, true);
+    let (found, asked) = look(&program, &folder, (page, "bad", ""), 360, true);
     let _ = std::fs::remove_dir_all(&folder);
     assert_eq!(
         (&found["pwned"], &found["foreign"], &found["handlers"]),
@@ -229,7 +236,7 @@ fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
     ] {
         report.hardening = hardening;
         let page = super::render(&report);
-        let (found, asked) = look(&program, &folder, (&page, name), width, dark);
+        let (found, asked) = look(&program, &folder, (&page, name, ""), width, dark);
         let contrast = found["contrast"].as_f64().unwrap();
         for (what, holds) in [
             (
@@ -273,7 +280,7 @@ fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
         if let Ok(pictures) = std::env::var("UNREQUESTED_PICTURES") {
             let shot = format!("--screenshot={pictures}/{name}.png");
             let size = format!("--window-size={},2200", width.max(500));
-            let (address, _) = serve(page, width);
+            let (address, _) = serve(page, width, "");
             let page = format!("http://{address}/page.html");
             chromium(
                 &program,

@@ -1,7 +1,7 @@
 //! The look of the page: light and dark by the reader's own setting, phone and paper.
 
 /// Colours have a contrast of at least 4.5 to what is behind them, in both schemes.
-pub(super) const CSS: &str = "
+pub(crate) const CSS: &str = "
 :root { color-scheme: light dark; --back: #fbfaf8; --card: #ffffff; --ink: #1d1f22; --faint: #5b6068; --line: #dcdad5;
   --bad: #b3261e; --badback: #fdeceb; --good: #1b6b35; --odd: #7a5200; --oddback: #fff5dd; --link: #0b57d0; --code: #f3f1ed; }
 @media (prefers-color-scheme: dark) { :root { --back: #131417; --card: #1b1d21; --ink: #e7e6e3; --faint: #a5a9b0; --line: #363a41;

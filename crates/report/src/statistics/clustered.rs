@@ -50,6 +50,19 @@ pub fn clustered(sessions: &[Session]) -> Interval {
     }
 }
 
+/// The second share minus the first, with the 95 % interval that both intervals give: their distances squared and added
+/// (Newcombe 1998, method 10). Where sessions are paired it is wider than it need be.
+pub fn apart(first: Interval, second: Interval) -> Interval {
+    let value = second.value - first.value;
+    let below = (second.value - second.low).hypot(first.high - first.value);
+    let above = (second.high - second.value).hypot(first.value - first.low);
+    Interval {
+        value,
+        low: (value - below).max(-1.0),
+        high: (value + above).min(1.0),
+    }
+}
+
 /// The 97.5th percentile of Student's t.
 pub fn t(freedom: usize) -> f64 {
     match T.get(freedom.wrapping_sub(1)) {
@@ -79,6 +92,47 @@ mod tests {
         assert!(twelve.low > three.low && twelve.high < three.high);
         let all = clustered(&of(&[25; 3]));
         assert!(all.low < 0.9 && (all.high - 1.0).abs() < 1e-12, "{all:?}");
+    }
+
+    #[test]
+    fn a_difference_of_newcombes_own_example() {
+        // Newcombe 1998, table II, example a, method 10: 56 of 70 minus 48 of 80 is 0.0524 to 0.3339.
+        let wilson = |hits, of| {
+            let (low, high) = model::calibration::Share { hits, of }.wilson();
+            let value = hits as f64 / of as f64;
+            Interval { value, low, high }
+        };
+        let found = apart(wilson(48, 80), wilson(56, 70));
+        assert!((found.value - 0.2).abs() < 1e-12, "{found:?}");
+        assert!((found.low - 0.0524).abs() < 5e-5, "{found:?}");
+        assert!((found.high - 0.3339).abs() < 5e-5, "{found:?}");
+    }
+
+    #[test]
+    fn a_difference_holds_the_truth_often_enough() {
+        use super::super::Dice;
+        // Sessions whose tests go together: each has a chance of its own around 0.85 or 0.7.
+        let mut dice = Dice::new(7);
+        for n in [3, 6, 12] {
+            let mut held = 0;
+            for _ in 0..1000 {
+                let mut side = |middle: f64| -> Vec<Session> {
+                    (0..n)
+                        .map(|_| {
+                            let chance = middle + 0.3 * (dice.part() - 0.5);
+                            let hits = (0..25).filter(|_| dice.part() < chance).count();
+                            Session {
+                                hits: hits as u32,
+                                of: 25,
+                            }
+                        })
+                        .collect()
+                };
+                let found = apart(clustered(&side(0.7)), clustered(&side(0.85)));
+                held += usize::from(found.low <= 0.15 && 0.15 <= found.high);
+            }
+            assert!(held >= 930, "{n} sessions: {held} of 1000");
+        }
     }
 
     #[test]

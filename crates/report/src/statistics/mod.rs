@@ -13,7 +13,7 @@ mod power;
 mod table;
 
 pub use bootstrap::{Interval, difference_interval, interval};
-pub use clustered::{clustered, t};
+pub use clustered::{apart, clustered, t};
 pub use family::holm;
 pub use permutation::{paired, smallest_p, unpaired};
 pub use power::{Plan, detectable, simulated};

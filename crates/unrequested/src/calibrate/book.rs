@@ -1,12 +1,13 @@
 //! `docs/calibration.json`: the rows of the last measurements, each under the hash of what it was measured with.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use model::calibration::{Calibration, Row};
 
 use super::control::{self, Control};
-use super::measure::key;
+use super::measure::{Key, key};
 use crate::exit::Fatal;
 
 /// What is known of each exploit on a framework, from the rows carried in the binary that were measured with what is
@@ -19,10 +20,26 @@ pub(crate) fn instrument(framework: &str) -> Vec<Calibration> {
         return Vec::new();
     };
     controls.push(Control::base(framework));
+    // Looked up and hashed once each: there are thousands of rows, and every report asks.
+    let sources: Vec<(&exploit::Entry, String)> = exploit::all()
+        .into_iter()
+        .map(|entry| (entry, entry.source_hash()))
+        .collect();
+    let mut by_name: HashMap<(&str, &str), Vec<&Row>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.framework == framework) {
+        let name = (row.control.as_str(), row.exploit.as_str());
+        by_name.entry(name).or_default().push(row);
+    }
     let mut fresh = Vec::new();
     for control in &controls {
-        for entry in exploit::all() {
-            fresh.extend(today(&rows, control, entry).cloned());
+        let base = Key::of(control);
+        for (entry, source) in &sources {
+            let Some(rows) = by_name.get(&(control.id.as_str(), entry.id)) else {
+                continue;
+            };
+            let key = base.with(Some(source));
+            let found = rows.iter().find(|row| is_today(row, control, entry, &key));
+            fresh.extend(found.map(|row| (*row).clone()));
         }
     }
     let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
@@ -93,18 +110,39 @@ pub(crate) fn today<'a>(
     entry: &exploit::Entry,
 ) -> Option<&'a Row> {
     let key = key(control, Some(entry));
-    rows.iter().find(|row| {
-        row.framework == control.framework
-            && row.control == control.id
-            && row.exploit == entry.id
-            && row.key == key
-            && row.expected == control.expected(entry.id)
-    })
+    rows.iter().find(|row| is_today(row, control, entry, &key))
+}
+
+fn is_today(row: &Row, control: &Control, entry: &exploit::Entry, key: &str) -> bool {
+    row.framework == control.framework
+        && row.control == control.id
+        && row.exploit == entry.id
+        && row.key == key
+        && row.expected == control.expected(entry.id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_looked_up_is_what_is_found_row_by_row() {
+        let rows: Vec<Row> =
+            serde_json::from_slice(agent::file("docs/calibration.json").unwrap().bytes).unwrap();
+        let order: Vec<&str> = exploit::all().iter().map(|entry| entry.id).collect();
+        for framework in ["fastapi", "nextjs"] {
+            let mut controls = control::shipped(framework).unwrap();
+            controls.push(Control::base(framework));
+            let mut fresh = Vec::new();
+            for control in &controls {
+                for entry in exploit::all() {
+                    fresh.extend(today(&rows, control, entry).cloned());
+                }
+            }
+            let wanted = report::calibration::summarise(&fresh, &order);
+            assert_eq!(instrument(framework), wanted, "{framework}");
+        }
+    }
 
     #[test]
     fn a_look_at_one_framework_drops_nothing_of_the_others() {

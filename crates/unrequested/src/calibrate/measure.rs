@@ -238,25 +238,41 @@ impl Measure<'_> {
 
 /// A hash of all that could change what an exploit says of a control.
 pub(crate) fn key(control: &Control, entry: Option<&Entry>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let mut add = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    add(control.text.as_bytes());
-    let starter = format!("study/starters/{}", control.framework);
-    let base = format!("recordings/{}/{BASE}", control.framework);
-    for folder in [starter, base] {
-        for (name, file) in agent::folder(&folder) {
-            add(name.as_bytes());
-            add(file.bytes);
+    Key::of(control).with(entry.map(Entry::source_hash).as_deref())
+}
+
+/// What is the same for all exploits on a control, hashed once.
+pub(crate) struct Key(blake3::Hasher);
+
+impl Key {
+    pub(crate) fn of(control: &Control) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        add(&mut hasher, control.text.as_bytes());
+        let starter = format!("study/starters/{}", control.framework);
+        let base = format!("recordings/{}/{BASE}", control.framework);
+        for folder in [starter, base] {
+            for (name, file) in agent::folder(&folder) {
+                add(&mut hasher, name.as_bytes());
+                add(&mut hasher, file.bytes);
+            }
         }
+        if let Some(framework) = app::framework::find(&control.framework) {
+            add(&mut hasher, framework.source.as_bytes());
+        }
+        Self(hasher)
     }
-    if let Some(framework) = app::framework::find(&control.framework) {
-        add(framework.source.as_bytes());
+
+    /// With the source of one exploit, by its hash.
+    pub(crate) fn with(&self, source: Option<&str>) -> String {
+        let mut hasher = self.0.clone();
+        if let Some(source) = source {
+            add(&mut hasher, source.as_bytes());
+        }
+        hasher.finalize().to_hex().as_str()[..16].to_owned()
     }
-    if let Some(entry) = entry {
-        add(entry.source_hash().as_bytes());
-    }
-    hasher.finalize().to_hex().as_str()[..16].to_owned()
+}
+
+fn add(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
 }

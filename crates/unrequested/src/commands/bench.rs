@@ -4,21 +4,21 @@ use std::fs;
 use std::path::Path;
 
 use agent::{Cell, Driven, Estimate, Planned, Study, recorded};
-use exploit::{Entry, Seed};
+use exploit::Seed;
 use model::decision::Told;
-use model::run::Run;
 use model::{Cause, Fault, Step, Word};
 use report::Paint;
 use report::bench::Next;
 
 use super::decisions::sample_told;
-use super::{called, consent, findings_exit, is_incomplete, plan, print, studied};
-use crate::cli::{Bench, Cli, Format};
+use super::{board, called, consent, findings_exit, is_incomplete, plan, print, studied};
+use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::drive::{self, Driver};
 use crate::exit::{Exit, Fatal};
 use crate::feedback;
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
+use crate::output;
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
 use crate::spent::{self, Ways};
@@ -50,6 +50,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         study.frameworks = vec![framework.clone()];
     }
     let entries = studied(&bench.only)?;
+    output::verify_sessions(&bench.format)?;
     let prices = consent::prices(bench.prices.as_deref())?;
     let progress = Progress::new(cli.quiet);
     if bench.plan {
@@ -176,7 +177,8 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
     let row = context.ledger.run(Some(&row.id))?;
     let run = view::run(&context.ledger, &row)?;
-    print(&shown(&run, &row, &skipped, bench.format, paint))?;
+    let shown = board::shown(&context.ledger, &row, &run, &skipped, &bench.format, paint)?;
+    print(&shown)?;
     if run.sessions.iter().all(|session| session.trouble.is_some()) {
         return Ok(Exit::Nothing);
     }
@@ -187,24 +189,6 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
             Exit::Done
         }),
     )
-}
-
-/// A run of sessions as it is printed.
-pub(super) fn shown(
-    run: &Run,
-    row: &RunRow,
-    skipped: &[String],
-    format: Format,
-    paint: Paint,
-) -> String {
-    match format {
-        Format::Json => report::json::render(run),
-        Format::Terminal => {
-            let order: Vec<&str> = Entry::study().iter().map(|entry| entry.id).collect();
-            report::bench::render(run, &order, &next(run, row, skipped), paint)
-                + &report::regrade::render(run, paint)
-        }
-    }
 }
 
 fn is_done(units: &[UnitRow], session: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod atif;
 pub(crate) mod bench;
+mod board;
 mod calibrate;
 mod check;
 mod compare;
@@ -19,6 +20,7 @@ mod reference;
 mod regrade;
 mod replay;
 mod report;
+mod serve;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -29,7 +31,6 @@ use model::run::{Run, Tier};
 
 use crate::cli::{Cli, Color, Command, FailOn};
 use crate::exit::{Exit, Fatal};
-use crate::output;
 
 pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
     let paint = paint(cli.color);
@@ -45,23 +46,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Fix(fix) => fix::run(&cli, fix),
         Command::Guard(guard) => guard::run(&cli, guard, paint),
         Command::Hook { agent } => Ok(hook::run(&cli.dir, *agent)),
-        Command::Report {
-            run,
-            list,
-            cost,
-            session,
-            prices,
-            format,
-        } => {
-            let prices = consent::prices(prices.as_deref())?;
-            let what = match (list, cost) {
-                (true, _) => report::What::List,
-                (_, true) => report::What::Cost(&prices),
-                _ if output::atif(format)? => report::What::Atif(session.as_deref(), &prices),
-                _ => report::What::Run(format),
-            };
-            report::run(&cli, run.as_deref(), &what, paint)
-        }
+        Command::Report(asked) => report::run(&cli, asked, paint),
         Command::Compare { sides, published } => {
             compare::run(&cli, sides, published.as_deref(), paint)
         }

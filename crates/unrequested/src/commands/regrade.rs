@@ -6,13 +6,14 @@ use model::decision::Told;
 use model::{Cause, Fault, Step};
 use report::Paint;
 
-use super::bench::{Bencher, say_machine, shown};
-use super::{check, findings_exit, is_incomplete, print, studied};
+use super::bench::{Bencher, say_machine};
+use super::{board, check, findings_exit, is_incomplete, print, studied};
 use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
+use crate::output;
 use crate::progress::Progress;
 use crate::session::Attackers;
 use crate::target::Stand;
@@ -20,6 +21,7 @@ use crate::view;
 
 pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Result<Exit, Fatal> {
     let entries = studied(&bench.only)?;
+    output::verify_sessions(&bench.format)?;
     if !cli.dir.join("ledger.db").is_file() {
         return Err(Fatal::usage(format!(
             "there is no ledger in {}, so no run to attack again",
@@ -68,7 +70,8 @@ pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Resul
     context.ledger.end_run(&row.id)?;
     let row = context.ledger.run(Some(&row.id))?;
     let run = view::run(&context.ledger, &row)?;
-    print(&shown(&run, &row, &[], bench.format, paint))?;
+    let shown = board::shown(&context.ledger, &row, &run, &[], &bench.format, paint)?;
+    print(&shown)?;
     if run
         .sessions
         .iter()

@@ -2,32 +2,28 @@
 
 use std::fmt::Write as _;
 
-use agent::Prices;
-use report::Paint;
+use model::run::Run;
+use report::finding::Rule;
+use report::{Paint, clean};
 
-use super::{atif, bench, called, check, conclude, print};
-use crate::cli::{Cli, Format};
+use super::{atif, board, called, check, conclude, consent, print, serve};
+use crate::bundle;
+use crate::cli::{Cli, Report as Asked};
 use crate::exit::{Exit, Fatal};
-use crate::ledger::Ledger;
-use crate::output::{self, Kind, Output};
+use crate::ledger::{Ledger, RunRow};
+use crate::output;
 use crate::spent;
 use crate::view;
 
-/// What is asked of the ledger.
-pub(super) enum What<'a> {
-    Run(&'a [Output]),
-    List,
-    Cost(&'a Prices),
-    /// What agents said; of one session, or of all.
-    Atif(Option<&'a str>, &'a Prices),
-}
-
-pub(super) fn run(
-    cli: &Cli,
-    run: Option<&str>,
-    what: &What<'_>,
-    paint: Paint,
-) -> Result<Exit, Fatal> {
+pub(super) fn run(cli: &Cli, asked: &Asked, paint: Paint) -> Result<Exit, Fatal> {
+    if let Some(bundle) = &asked.verify {
+        let (text, exit) = bundle::verify(bundle)?;
+        print(&text)?;
+        return Ok(exit);
+    }
+    let prices = consent::prices(asked.prices.as_deref())?;
+    let format = asked.format.as_slice();
+    let atif = output::atif(format)?;
     if !cli.dir.join("ledger.db").is_file() {
         return Err(Fatal::nothing(format!(
             "there is no ledger in {}; `unrequested bench` or `unrequested check` makes one",
@@ -35,7 +31,16 @@ pub(super) fn run(
         )));
     }
     let ledger = Ledger::open(&cli.dir)?;
-    if matches!(what, What::List) {
+    if asked.serve {
+        let listener = serve::listen(asked.port)?;
+        print(&format!(
+            "all runs   http://{}/   Ctrl-C ends it\n",
+            listener.local_addr()?
+        ))?;
+        serve::serve(ledger, &listener)?;
+        return Ok(Exit::Done);
+    }
+    if asked.list {
         let mut out = String::new();
         for row in ledger.runs()? {
             let state = if row.ended.is_some() {
@@ -53,64 +58,89 @@ pub(super) fn run(
         print(&out)?;
         return Ok(Exit::Done);
     }
-    let row = ledger.run(run)?;
-    let format = match what {
-        What::Cost(prices) => {
-            let text = cost(&view::run(&ledger, &row)?);
-            print(&(text + &spent::table(&ledger, &row.id, prices)?))?;
-            return Ok(Exit::Done);
+    let row = ledger.run(asked.run.as_deref())?;
+    if let Some(to) = &asked.bundle {
+        let made = bundle::write(&ledger, &row, to)?;
+        let mut out = format!(
+            "wrote     {}: run {}, {} files, {:.1} MB\nmanifest  blake3 {}\nnext      {} report --verify {}\n",
+            to.display(),
+            row.id,
+            made.files,
+            made.bytes as f64 / 1e6,
+            made.hash,
+            called(),
+            to.display()
+        );
+        for one in &made.left_out {
+            let _ = writeln!(out, "left out  {}", clean(one));
         }
-        What::Atif(session, prices) => {
-            print(&atif::lines(&ledger, &row, *session, prices)?)?;
-            return Ok(Exit::Done);
-        }
-        What::Run(format) => *format,
-        What::List => &[],
-    };
+        print(&out)?;
+        return Ok(Exit::Done);
+    }
+    if asked.cost {
+        let text = cost(&view::run(&ledger, &row)?);
+        print(&(text + &spent::table(&ledger, &row.id, &prices)?))?;
+        return Ok(Exit::Done);
+    }
+    if atif {
+        let session = asked.session.as_deref();
+        print(&atif::lines(&ledger, &row, session, &prices)?)?;
+        return Ok(Exit::Done);
+    }
     let judged = view::run(&ledger, &row)?;
     if row.command == "check" {
         output::verify(format)?;
         let rules = conclude::rules()?;
-        let mut apps = conclude::apps(&ledger, &row, &judged, &rules)?;
-        let mut notices = conclude::accepted(&ledger, &row, &mut apps)?;
-        if row.ended.is_none() {
-            notices.insert(
-                0,
-                "This run was ended before it had finished: it is a part.".to_owned(),
-            );
-        }
-        let report = report::Report {
-            run: &judged,
-            rules: &rules,
-            apps,
-            notices,
-            hardening: false,
-            called: called().to_owned(),
-            shown: row.study.clone(),
-            prefix: String::new(),
-        };
+        let report = of_check(&ledger, &row, &judged, &rules)?;
         let lines = check::lines(&report, &row, None);
         let fails = report::junit::Fails::Requirement;
         print(&output::write(format, &report, fails, &lines, paint)?)?;
         return Ok(Exit::Done);
     }
-    let plain =
-        |one: &&Output| one.file.is_some() || !matches!(one.kind, Kind::Terminal | Kind::Json);
-    if format.len() > 1 || format.iter().any(|one| plain(&one)) {
-        return Err(Fatal::usage(
-            "of a `bench` there is one --format, terminal or json, and it goes to stdout",
-        ));
-    }
-    let format = if format.iter().any(|one| one.kind == Kind::Json) {
-        Format::Json
-    } else {
-        Format::Terminal
-    };
-    print(&bench::shown(&judged, &row, &[], format, paint))?;
+    output::verify_sessions(format)?;
+    print(&board::shown(&ledger, &row, &judged, &[], format, paint)?)?;
     Ok(Exit::Done)
 }
 
-fn cost(run: &model::run::Run) -> String {
+/// The run of a `check`, as it is reported.
+fn of_check<'a>(
+    ledger: &Ledger,
+    row: &RunRow,
+    run: &'a Run,
+    rules: &'a [Rule],
+) -> Result<report::Report<'a>, Fatal> {
+    let mut apps = conclude::apps(ledger, row, run, rules)?;
+    let mut notices = conclude::accepted(ledger, row, &mut apps)?;
+    if row.ended.is_none() {
+        notices.insert(
+            0,
+            "This run was ended before it had finished: it is a part.".to_owned(),
+        );
+    }
+    Ok(report::Report {
+        run,
+        rules,
+        apps,
+        notices,
+        hardening: false,
+        called: called().to_owned(),
+        shown: row.study.clone(),
+        prefix: String::new(),
+    })
+}
+
+/// The page of a `check`.
+pub(super) fn check_page(ledger: &Ledger, row: &RunRow, run: &Run) -> Result<String, Fatal> {
+    let rules = conclude::rules()?;
+    Ok(report::html::render(&of_check(ledger, row, run, &rules)?))
+}
+
+/// What went wrong, as it can be shown.
+pub(super) fn said(error: &Fatal) -> String {
+    clean(&error.why)
+}
+
+fn cost(run: &Run) -> String {
     let mut out = format!(
         "{:<34} {:>8} {:>8} {:>9} {:>6}   {}\n",
         "session", "requests", "wall s", "app CPU s", "ratio", "boot s"

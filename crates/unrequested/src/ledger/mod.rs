@@ -14,6 +14,7 @@ use exploit::Ran;
 use model::decision::Told;
 use model::{Cause, Exchange, Facts};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use told::{Told as ToldTurn, by_session};
 pub(crate) use turns::{Ended, NewTurn, TurnRow};
@@ -51,9 +52,15 @@ pub(crate) enum LedgerError {
 
 /// The day, in UTC, without a ledger: `2026-11-23`.
 pub(crate) fn today() -> Result<String, LedgerError> {
+    day(now())
+}
+
+/// The day of a time in milliseconds since 1970, in UTC.
+pub(crate) fn day(millis: i64) -> Result<String, LedgerError> {
     let path = PathBuf::from(":memory:");
+    let query = "SELECT date(?, 'unixepoch')";
     Connection::open_in_memory()
-        .and_then(|connection| connection.query_row("SELECT date('now')", [], |row| row.get(0)))
+        .and_then(|connection| connection.query_row(query, [millis / 1000], |row| row.get(0)))
         .map_err(|source| LedgerError::Sqlite { path, source })
 }
 
@@ -63,7 +70,8 @@ pub(crate) struct Ledger {
 }
 
 /// A row of `run`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RunRow {
     pub(crate) id: String,
     pub(crate) begun: i64,
@@ -78,7 +86,8 @@ pub(crate) struct RunRow {
 }
 
 /// What a new unit is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewUnit {
     pub(crate) key: String,
     pub(crate) session: String,
@@ -91,7 +100,8 @@ pub(crate) struct NewUnit {
 }
 
 /// A row of `unit`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct UnitRow {
     pub(crate) id: i64,
     pub(crate) new: NewUnit,
