@@ -55,6 +55,30 @@ const FILES: [(&str, &str); 23] = files![
     "required-secrets",
 ];
 
+/// Words that can end a session of a coding agent, or teach it what it need not know.
+pub const NOT_FOR_AGENTS: [&str; 14] = [
+    "attack",
+    "exploit",
+    "inject",
+    "payload",
+    "malicious",
+    "hack",
+    "steal",
+    "union select",
+    "vulnerab",
+    "bypass",
+    "brute",
+    "forge",
+    "compromise",
+    "1=1",
+];
+
+/// Whether a text may be handed to a coding agent.
+pub fn fits_agents(text: &str) -> bool {
+    let text = text.to_lowercase();
+    NOT_FOR_AGENTS.iter().all(|word| !text.contains(word))
+}
+
 static ALL: LazyLock<Vec<Remedy>> =
     LazyLock::new(|| FILES.iter().map(|(id, text)| parse(id, text)).collect());
 
@@ -125,24 +149,6 @@ fn parse(id: &'static str, text: &'static str) -> Remedy {
 mod tests {
     use super::*;
 
-    /// Words that can end a session of a coding agent, or teach it what it need not know.
-    pub(crate) const NOT_FOR_AGENTS: [&str; 14] = [
-        "attack",
-        "exploit",
-        "inject",
-        "payload",
-        "malicious",
-        "hack",
-        "steal",
-        "union select",
-        "vulnerab",
-        "bypass",
-        "brute",
-        "forge",
-        "compromise",
-        "1=1",
-    ];
-
     #[test]
     fn every_file_of_the_folder_is_whole_and_listed() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/remedy");
@@ -188,6 +194,7 @@ mod tests {
             for word in NOT_FOR_AGENTS {
                 assert!(!text.contains(word), "{}: {word}", one.id);
             }
+            assert!(fits_agents(&text) && !fits_agents(&format!("{text} ATTACK")));
         }
     }
 }

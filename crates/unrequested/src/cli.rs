@@ -97,11 +97,16 @@ pub(crate) enum Command {
     Explain {
         /// An exploit's or a decision's id; `unrequested list` names them.
         id: String,
+        /// The control and how it is written, in words for a coding agent.
+        #[arg(long)]
+        for_agent: bool,
     },
     /// Use: run a finding's exploit again on a fresh copy, and print every request as a command.
     Replay(Replay),
     /// Use: a finding as a prompt for a coding agent: the control, the place, how to see that it is done.
     Fix(Fix),
+    /// Use: check, decisions, explain and fix as tools of a coding agent, over stdin and stdout (docs/mcp.md).
+    Mcp(Mcp),
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
@@ -263,6 +268,16 @@ pub(crate) struct Fix {
     /// The run; the newest when left out.
     #[arg(long)]
     pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mcp {
+    /// Allow apps outside the working directory.
+    #[arg(long)]
+    pub(crate) anywhere: bool,
+    /// How long a check may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) deadline: u64,
 }
 
 #[derive(Debug, Args)]

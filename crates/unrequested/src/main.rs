@@ -28,6 +28,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     // In the box this program is the holder, and never comes back from here.
     cell::holder_main_if_asked();
+    interrupt::end_with_parent();
     let cli = cli::Cli::parse();
     let exit = match commands::run(cli) {
         Ok(exit) => exit,

@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod fix;
 mod list;
+mod mcp;
 mod reference;
 mod regrade;
 mod replay;
@@ -37,9 +38,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         },
         Command::Check(check) => check::run(&cli, check, paint),
         Command::Decisions(decisions) => decisions::run(&cli, decisions, paint),
-        Command::Explain { id } => explain::run(id, paint),
+        Command::Explain { id, for_agent } => explain::run(id, *for_agent, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Fix(fix) => fix::run(&cli, fix),
+        Command::Mcp(mcp) => mcp::run(&cli, mcp),
         Command::Report {
             run,
             list,
