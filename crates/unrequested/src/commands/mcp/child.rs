@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// How often whoever waits hears of it.
 const BEAT: Duration = Duration::from_secs(2);
 /// What a child may take to end by itself. Clients give a server two seconds.
-const GRACE: Duration = Duration::from_millis(1000);
+const GRACE: Duration = Duration::from_secs(1);
 /// How long output is waited for that a grandchild may hold open.
 const LATE_OUTPUT: Duration = Duration::from_secs(2);
 const MOST_OUTPUT: u64 = 32 << 20;

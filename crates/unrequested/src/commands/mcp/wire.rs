@@ -78,16 +78,16 @@ pub(super) enum Message {
 /// Why a message is not served.
 #[derive(Debug, PartialEq)]
 pub(super) struct Refusal {
-    pub(super) id: Value,
-    pub(super) code: i32,
-    pub(super) why: String,
-    pub(super) data: Option<Value>,
+    id: Box<Value>,
+    code: i32,
+    why: String,
+    data: Option<Box<Value>>,
 }
 
 impl Refusal {
     pub(super) fn new(id: &Value, code: i32, why: impl Into<String>) -> Self {
         Self {
-            id: id.clone(),
+            id: Box::new(id.clone()),
             code,
             why: why.into(),
             data: None,
@@ -97,7 +97,7 @@ impl Refusal {
     pub(super) fn to_json(&self) -> Value {
         let mut error = json!({"code": self.code, "message": self.why});
         if let Some(data) = &self.data {
-            error["data"] = data.clone();
+            error["data"] = Value::clone(data);
         }
         json!({"jsonrpc": "2.0", "id": self.id, "error": error})
     }
@@ -170,7 +170,8 @@ impl Era {
         };
         if version != STATELESS {
             let mut refusal = Refusal::new(id, OTHER_VERSION, "Unsupported protocol version");
-            refusal.data = Some(json!({"supported": versions(), "requested": version}));
+            let data = json!({"supported": versions(), "requested": version});
+            refusal.data = Some(Box::new(data));
             return Err(refusal);
         }
         if !meta.is_some_and(|meta| meta.get(CAPABILITIES_KEY).is_some_and(Value::is_object)) {
@@ -234,7 +235,7 @@ mod tests {
 
     fn code(line: &str) -> (i32, Value) {
         match messages(line.as_bytes()).remove(0) {
-            Err(refusal) => (refusal.code, refusal.id),
+            Err(refusal) => (refusal.code, *refusal.id),
             Ok(other) => panic!("{line}: {other:?}"),
         }
     }
