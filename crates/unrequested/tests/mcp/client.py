@@ -114,7 +114,8 @@ def children() -> list[str]:
 
 
 async def until(holds) -> None:
-    with anyio.fail_after(60):
+    # By itself, the app that hangs is given up after 45 s.
+    with anyio.fail_after(25):
         while not holds():
             await anyio.sleep(0.02)
 
