@@ -75,6 +75,12 @@ pub const NOT_FOR_AGENTS: [&str; 14] = [
     "1=1",
 ];
 
+/// Whether a text may be handed to a coding agent.
+pub fn fits_agents(text: &str) -> bool {
+    let text = text.to_lowercase();
+    NOT_FOR_AGENTS.iter().all(|word| !text.contains(word))
+}
+
 static ALL: LazyLock<Vec<Remedy>> =
     LazyLock::new(|| FILES.iter().map(|(id, text)| parse(id, text)).collect());
 
@@ -191,6 +197,7 @@ mod tests {
             for word in NOT_FOR_AGENTS {
                 assert!(!text.contains(word), "{}: {word}", one.id);
             }
+            assert!(fits_agents(&text) && !fits_agents(&format!("{text} ATTACK")));
         }
     }
 }

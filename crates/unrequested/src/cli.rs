@@ -97,6 +97,9 @@ pub(crate) enum Command {
     Explain {
         /// An exploit's or a decision's id; `unrequested list` names them.
         id: String,
+        /// The control and how it is written, in words for a coding agent.
+        #[arg(long)]
+        for_agent: bool,
     },
     /// Use: run a finding's exploit again on a fresh copy, and print every request as a command.
     Replay(Replay),
@@ -109,6 +112,8 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         agent: HookedAgent,
     },
+    /// Use: check, decisions, explain and fix as tools of a coding agent, over stdin and stdout (docs/mcp.md).
+    Mcp(Mcp),
     /// Study: run sessions, attack what they left, print the scoreboard.
     Bench(Bench),
     /// Study: print a run of the ledger again.
@@ -284,6 +289,16 @@ pub(crate) struct Guard {
     /// Print the prompt for a new endpoint, and write nothing.
     #[arg(long, conflicts_with_all = ["yes", "remove", "no_hook", "overwrite"])]
     pub(crate) prompt: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mcp {
+    /// Allow apps outside the working directory.
+    #[arg(long)]
+    pub(crate) anywhere: bool,
+    /// How long a check may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) deadline: u64,
 }
 
 #[derive(Debug, Args)]

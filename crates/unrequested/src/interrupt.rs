@@ -8,6 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
 
+/// Names the process with which this one is to end.
+pub(crate) const ENDS_WITH: &str = "UNREQUESTED_ENDS_WITH";
+
 /// What a shell reports of a program that SIGINT ended.
 const AT_ONCE: i32 = 130;
 
@@ -69,6 +72,22 @@ impl Watch {
         loop {
             std::thread::park();
         }
+    }
+}
+
+/// What a server started for somebody ends with the server, however that ends. Linux only.
+pub(crate) fn end_with_parent() {
+    let Some(parent) = std::env::var(ENDS_WITH)
+        .ok()
+        .and_then(|id| id.parse::<i32>().ok())
+    else {
+        return;
+    };
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    // It may have ended before it could be asked for.
+    if rustix::process::getppid().is_none_or(|now| now.as_raw_nonzero().get() != parent) {
+        end(AT_ONCE);
     }
 }
 

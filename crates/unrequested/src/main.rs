@@ -31,6 +31,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     // In the box this program is the holder, and never comes back from here.
     cell::holder_main_if_asked();
+    interrupt::end_with_parent();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         // An agent takes the exit code 2, clap's, for "go on".

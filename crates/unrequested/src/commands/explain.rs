@@ -9,7 +9,11 @@ use super::{nearest, print};
 use crate::exit::{Exit, Fatal};
 use crate::view;
 
-pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
+pub(super) fn run(id: &str, for_agent: bool, paint: Paint) -> Result<Exit, Fatal> {
+    if for_agent && let Some(page) = agents_page(id) {
+        print(&page)?;
+        return Ok(Exit::Done);
+    }
     let pages = [
         exploit::find(id)
             .map(|entry| attack(entry, paint))
@@ -29,6 +33,43 @@ pub(super) fn run(id: &str, paint: Paint) -> Result<Exit, Fatal> {
     }
     print(&pages.join("\n"))?;
     Ok(Exit::Done)
+}
+
+/// The control and how it is written; of a decision what it is and how it is read. Of an exploit it is the control that closes it.
+fn agents_page(id: &str) -> Option<String> {
+    let finding = id.strip_suffix("-hardening").unwrap_or(id);
+    let mut out = String::new();
+    if let Some(remedy) = remedy::find(finding).or_else(|| remedy::of(id)) {
+        let _ = writeln!(out, "{}\n\nWanted\n{}.", remedy.id, remedy.wanted);
+        for (frameworks, idiom) in &remedy.idioms {
+            let _ = writeln!(out, "\n{}\n{idiom}", frameworks.join(", "));
+        }
+        let mut ids: Vec<String> = Vec::new();
+        for entry in remedy.exploits.iter().filter_map(|id| exploit::find(id)) {
+            ids.extend(entry.exploit.cwe.iter().map(|id| format!("CWE-{id}")));
+            let asvs = entry.exploit.asvs.iter();
+            ids.extend(asvs.map(|id| format!("OWASP ASVS 5.0 {id}")));
+        }
+        ids.sort();
+        ids.dedup();
+        let _ = writeln!(
+            out,
+            "\n{}\n\nDone when\n`unrequested check . --only {}` no longer lists it.",
+            ids.join(", "),
+            remedy.id
+        );
+    }
+    if let Some(entry) = decision::find(id) {
+        let _ = writeln!(out, "{id} (decision: {})\n", entry.matter.title);
+        let lines = entry
+            .page
+            .lines()
+            .map(|line| line.trim_start_matches("## "));
+        for line in lines.filter(|line| remedy::fits_agents(line)) {
+            let _ = writeln!(out, "{line}");
+        }
+    }
+    (!out.is_empty()).then_some(out)
 }
 
 fn attack(entry: &exploit::Entry, paint: Paint) -> Result<String, Fatal> {

@@ -15,6 +15,7 @@ mod fix;
 mod guard;
 pub(crate) mod hook;
 mod list;
+mod mcp;
 mod plan;
 mod reference;
 mod regrade;
@@ -41,12 +42,13 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         },
         Command::Check(check) => check::run(&cli, check, paint),
         Command::Decisions(decisions) => decisions::run(&cli, decisions, paint),
-        Command::Explain { id } => explain::run(id, paint),
+        Command::Explain { id, for_agent } => explain::run(id, *for_agent, paint),
         Command::Replay(replay) => replay::run(&cli, replay, paint),
         Command::Fix(fix) => fix::run(&cli, fix),
         Command::Guard(guard) => guard::run(&cli, guard, paint),
         Command::Hook { agent } => Ok(hook::run(&cli.dir, *agent)),
         Command::Report(asked) => report::run(&cli, asked, paint),
+        Command::Mcp(mcp) => mcp::run(&cli, mcp),
         Command::Compare { sides, published } => {
             compare::run(&cli, sides, published.as_deref(), paint)
         }
