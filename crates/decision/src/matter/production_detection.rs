@@ -16,7 +16,11 @@ use crate::tree::{Kind, Op};
 
 pub(crate) static MATTER: Matter = Matter {
     title: "production detection",
-    exploits: &["default-secret", "docs-in-production", "production-detection"],
+    exploits: &[
+        "default-secret",
+        "docs-in-production",
+        "production-detection",
+    ],
     words: &[
         "app_env",
         "node_env",
