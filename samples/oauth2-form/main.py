@@ -13,7 +13,7 @@ from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
 from pydantic import BaseModel, Field
 
 SECRET_KEY = os.environ["SECRET_KEY"]
-db = sqlite3.connect(os.environ.get("DATABASE_PATH", "app.db"), check_same_thread=False)
+db = sqlite3.connect(os.environ.get("DATABASE_PATH", "app.db"), check_same_thread=False, isolation_level=None)
 db.executescript(
     """CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, email TEXT UNIQUE, salt TEXT, password TEXT);
        CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, owner TEXT, title TEXT, description TEXT);"""

@@ -328,11 +328,7 @@ fn the_loop(
 fn claude_code_is_sent_back_once_and_adds_the_limit() {
     let desk = Desk::new("claude-code", "2.1.330");
     desk.hooks(".claude/settings.json", &["Stop", "SessionStart"]);
-    let words = |line: &mut Vec<String>| {
-        let place = line.iter().position(|word| word == "--setting-sources=");
-        line[place.unwrap()] = "--setting-sources=project".to_owned();
-    };
-    let said = the_loop(&desk, words, |text| text);
+    let said = the_loop(&desk, |_| {}, |text| text);
     assert!(
         said.contains(
             "unrequested: sent the agent back once: login-throttling at POST /api/auth/login"

@@ -144,7 +144,7 @@ fn arms(dir: &Path) {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "ARMS: resisted or present",
-        "silent explicit checklist placebo",
+        "sile expl chec plac sile expl chec plac",
         "ASKED FOR BY NUMBER: explicit",
         "weaker, limit per address, limit 20, window s 60",
         "bcrypt with 12 rounds 2 0 0 0 0",

@@ -1,6 +1,7 @@
 //! Claude Code, Anthropic's command line, as people have it: its default mode with all tools but those that a vendor's server
 //! runs (`WebFetch`, `WebSearch`) and those that wake it later. No settings, memory, hooks, plugins or MCP servers of a user:
-//! its configuration is a fresh folder, and `--setting-sources=` keeps it from a project's.
+//! its configuration is a fresh folder. The project's own is read, as people have it: without it no `CLAUDE.md` is either, and
+//! an arm that speaks through that file would say nothing (`tests/agents.rs` sees it in the request).
 //!
 //! Each prompt is a process of its own (`--resume`), so that each has its own exit code and time. What it prints is read by
 //! `read.rs`; only its line `result` says how it ended, and not by `subtype`: that is `success` for a refused API key.
@@ -90,7 +91,8 @@ fn command(step: &Step<'_>) -> Invocation {
     add(&["--output-format", "stream-json", "--verbose"]);
     add(&["--permission-mode", "bypassPermissions"]);
     add(&[
-        "--setting-sources=",
+        // Without the project's it reads no CLAUDE.md either.
+        "--setting-sources=project",
         "--strict-mcp-config",
         "--disable-slash-commands",
     ]);

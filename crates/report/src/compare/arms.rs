@@ -124,12 +124,10 @@ fn by_number(out: &mut String, arm: &str, sessions: &[&Session], paint: Paint) {
             .iter()
             .filter(|(_, one)| one.became != Became::Obeyed);
         for (session, one) in other.take(SHOWN) {
-            let line = format!(
-                "{}: {}, {}",
-                super::super::bench::short(session),
-                one.became.name(),
-                clean(&one.found)
-            );
+            // The arm is in the heading.
+            let name = super::super::bench::short(session);
+            let name = name.strip_suffix(&format!("/{arm}")).unwrap_or(&name);
+            let line = format!("{name}: {}, {}", one.became.name(), clean(&one.found));
             let line: String = line.chars().take(72).collect();
             let _ = writeln!(out, "      {line}");
         }

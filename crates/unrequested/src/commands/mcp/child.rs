@@ -61,7 +61,8 @@ pub(super) fn run(
         Err(error) => return Ended::Failed(format!("this program cannot start itself: {error}")),
     };
     let (mut said, mut output): (Vec<String>, _) = (Vec::new(), None);
-    let mut next_beat = BEAT;
+    // The first at once: a short run is heard of as well.
+    let mut next_beat = Duration::ZERO;
     let code = loop {
         match events.1.recv_timeout(TICK) {
             Ok(Event::Cancel) => {
