@@ -5,7 +5,7 @@ ci:
 # Format and lints.
 lint:
     cargo fmt --all --check
-    rustfmt --check --edition 2024 crates/exploit/src/suite/*/*.rs crates/decision/src/matter/*.rs
+    rustfmt --check --edition 2024 crates/exploit/src/suite/*.rs crates/exploit/src/suite/*/*.rs crates/decision/src/matter/*.rs
     cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --workspace --all-targets -- -D warnings
 

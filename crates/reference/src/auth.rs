@@ -38,7 +38,8 @@ pub(crate) async fn register(site: &Site, call: &Call<'_>) -> Result<Reply, Refu
     } else {
         input.text("password", LONGEST_ATTEMPT, "password must be a text")?
     };
-    let any = site.weak(Weakness::EmailUnchecked) || site.weak(Weakness::ValuesWritten);
+    let fails = site.weak(Weakness::EmailKeptThenFails) && !is_email(&email);
+    let any = fails || site.weak(Weakness::EmailUnchecked) || site.weak(Weakness::ValuesWritten);
     if !any && !is_email(&email) {
         return Err(Refusal::Invalid("email must be an address"));
     }
@@ -59,6 +60,7 @@ pub(crate) async fn register(site: &Site, call: &Call<'_>) -> Result<Reply, Refu
     let hash = site.hash(password).await?;
     let row = NewUser { email, hash, role };
     match insert(site, row).await? {
+        Inserted::Fresh(_) if fails => Err(Refusal::Internal),
         Inserted::Fresh(id) => signed_in(site, &id, true),
         Inserted::Known(id) if site.weak(Weakness::DuplicateReturnsSession) => {
             signed_in(site, &id, true)

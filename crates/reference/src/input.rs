@@ -107,11 +107,13 @@ impl<'a> Input<'a> {
         most: usize,
         why: &'static str,
     ) -> Result<String, Refusal> {
+        let kept = canonical == "title" && site.weak(Weakness::TitleKeptThenFails);
         match self.get(canonical) {
+            None if kept => Ok(Value::Null.to_string()),
             Some(Value::Number(number)) if site.shaped(Shape::NumbersAsText) => {
                 Ok(number.to_string())
             }
-            Some(value) if !value.is_string() && site.weak(Weakness::ValuesWritten) => {
+            Some(value) if !value.is_string() && (kept || site.weak(Weakness::ValuesWritten)) => {
                 Ok(value.to_string())
             }
             _ => self.text(canonical, most, why),

@@ -67,6 +67,8 @@ pub(crate) async fn create(site: &Site, call: &Call<'_>) -> Result<Reply, Refusa
     if title.trim().is_empty() {
         return Err(Refusal::Invalid("title must not be empty"));
     }
+    let fails = site.weak(Weakness::TitleKeptThenFails)
+        && !input.get("title").is_some_and(serde_json::Value::is_string);
     let id = site.store.new_id();
     let stored = site.store.run(move |connection| {
         // SQLite folds ASCII only, so what is searched is folded here.
@@ -77,7 +79,11 @@ pub(crate) async fn create(site: &Site, call: &Call<'_>) -> Result<Reply, Refusa
             |row| row.get::<_, Id>(0),
         )
     });
-    Ok(Reply::created(vec![("id", site.show(&stored.await?))]))
+    let stored = stored.await?;
+    if fails {
+        return Err(Refusal::Internal);
+    }
+    Ok(Reply::created(vec![("id", site.show(&stored))]))
 }
 
 pub(crate) async fn read(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -99,6 +99,10 @@ weaknesses! {
     EmailUnchecked "email-unchecked" ["input-validation"];
     /// What is no text is written as one, and then is an email or a title.
     ValuesWritten "values-written" ["input-validation"];
+    /// Any text is an email; what is none is kept, and then answered 500.
+    EmailKeptThenFails "email-kept-then-fails" ["input-validation"];
+    /// What is no text is kept as a title, and then answered 500.
+    TitleKeptThenFails "title-kept-then-fails" ["input-validation"];
     /// Without a password, or with null for one, an account is made that nobody can open.
     PasswordOptional "password-optional" ["input-validation"];
     /// A value that is refused is answered with what the exception said.
