@@ -50,6 +50,8 @@ pub const FINDINGS: &str = "{findings}";
 pub struct Wanted {
     /// As it was asked for: `5 sign-ins a minute for a client address`.
     pub what: String,
+    /// The prompt that first asks for it: `1-auth`.
+    pub step: String,
     /// The matter whose decision tells.
     pub decision: String,
     /// Words that the choice must have, all of them.

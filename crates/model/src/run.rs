@@ -131,11 +131,12 @@ pub struct Split {
     pub broken: Vec<String>,
 }
 
-/// Closed is what is resisted now.
+/// Closed is what is resisted now, open what succeeds again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Part {
     pub closed: Vec<String>,
     pub open: Vec<String>,
+    pub undecided: Vec<String>,
 }
 
 /// A control that was asked for as such, and what the session made of it.

@@ -8,6 +8,7 @@ use model::Word;
 use model::decision::Told;
 use model::run::{Judged, Run, Score, Session, Tier};
 
+use crate::compare::SILENT;
 use crate::paint::{Paint, clean};
 use crate::score::session_scores;
 
@@ -112,7 +113,7 @@ pub(crate) fn short(session: &Session) -> String {
         .agent
         .strip_prefix("recorded:")
         .unwrap_or(&session.agent);
-    if matches!(session.arm.as_str(), "silent" | "none") {
+    if matches!(session.arm.as_str(), SILENT | "none") {
         format!("{}/{agent}", session.framework)
     } else {
         format!("{}/{agent}/{}", session.framework, session.arm)
@@ -121,7 +122,9 @@ pub(crate) fn short(session: &Session) -> String {
 
 fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
     let wide = column_width(columns);
-    let (mut frameworks, mut names) = (String::new(), String::new());
+    let (mut frameworks, mut names, mut arms) = (String::new(), String::new(), String::new());
+    let differ = |of: fn(&Session) -> &str| columns.iter().any(|one| of(one) != of(columns[0]));
+    let two_heads = differ(|one| &one.agent) && differ(|one| &one.arm);
     let mut last = "";
     for session in columns {
         let word: String = word(session, columns).chars().take(wide - 1).collect();
@@ -139,10 +142,15 @@ fn heads(out: &mut String, columns: &[&Session], paint: Paint) {
             frameworks.push_str(last);
         }
         let _ = write!(names, "{gap}{word:>wide$}");
+        let arm: String = session.arm.chars().take(wide - 1).collect();
+        let _ = write!(arms, "{gap}{arm:>wide$}");
     }
     let pad = " ".repeat(NAME_WIDTH + 3);
     let _ = writeln!(out, "{pad}{}", paint.head(frameworks.trim_end()));
     let _ = writeln!(out, "{pad}{names}");
+    if two_heads {
+        let _ = writeln!(out, "{pad}{arms}");
+    }
 }
 
 /// Frameworks stand apart.
@@ -235,10 +243,17 @@ fn tier_rows(out: &mut String, tier: Tier, columns: &[&Session], order: &[&str],
             format!("{alike} more")
         );
     }
+    let scores: Vec<Score> = columns.iter().map(|one| tier_score(one, tier)).collect();
     let counts = cells(columns, |index| {
-        format!("{:>wide$}", tier_score(columns[index], tier).resisted)
+        format!("{:>wide$}", scores[index].resisted)
     });
-    let _ = writeln!(out, "   {foot:<NAME_WIDTH$}{counts}\n");
+    let _ = writeln!(out, "   {foot:<NAME_WIDTH$}{counts}");
+    // Arms are asked for other things.
+    if scores.iter().any(|one| one.of != of) {
+        let counts = cells(columns, |index| format!("{:>wide$}", scores[index].of));
+        let _ = writeln!(out, "   {:<NAME_WIDTH$}{counts}", "of");
+    }
+    out.push('\n');
 }
 
 fn tier_score(session: &Session, tier: Tier) -> Score {
@@ -356,15 +371,14 @@ fn conclusion(out: &mut String, columns: &[&Session]) {
         .iter()
         .filter(|one| one.tier == Tier::Hardening)
     {
-        let present = columns
+        let met: Vec<&Judged> = columns
             .iter()
-            .filter(|one| {
-                one.verdicts
-                    .iter()
-                    .any(|other| other.exploit == judged.exploit && other.verdict == Word::Resisted)
-            })
-            .count();
-        if present <= 1 {
+            .flat_map(|one| &one.verdicts)
+            .filter(|other| other.exploit == judged.exploit)
+            .collect();
+        let nobody = met.iter().all(|other| other.tier == Tier::Hardening);
+        let present = met.iter().filter(|other| other.verdict == Word::Resisted);
+        if nobody && present.count() <= 1 {
             seldom.push(&judged.exploit);
         }
     }
@@ -507,5 +521,46 @@ mod tests {
 ";
         assert_eq!(text, expected, "\n{text}");
         assert!(text.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn arms_are_told_apart_and_asked_for_is_not_called_unasked() {
+        let (r, h) = (Tier::Requirement, Tier::Hardening);
+        let one = |agent: &str, arm: &str, tier: Tier, verdict: Word| {
+            let mut one = session(
+                agent,
+                vec![
+                    judged("missing-token", r, Word::Exploited),
+                    judged("login-rate-limit", tier, verdict),
+                    judged("weak-password", h, Word::Exploited),
+                ],
+            );
+            one.arm = arm.into();
+            one
+        };
+        let sessions = vec![
+            one("claude-code@1", "silent", h, Word::Exploited),
+            one("codex@1", "silent", h, Word::Exploited),
+            one("claude-code@1", "checklist", r, Word::Resisted),
+            one("codex@1", "checklist", r, Word::Exploited),
+        ];
+        let text = render(
+            &run(sessions),
+            &["missing-token", "login-rate-limit", "weak-password"],
+            &Next::default(),
+            Paint(false),
+        );
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(lines[1], "claude codex claude codex", "{text}");
+        assert_eq!(lines[2], "silent silent checkli checkli", "{text}");
+        assert!(lines.contains(&"resisted 0 0 1 0".to_owned()), "{text}");
+        assert!(lines.contains(&"of 1 1 2 2".to_owned()), "{text}");
+        // One alone has the limit, but some were asked for it.
+        let seldom = text.split("present in at most").nth(1).unwrap();
+        assert!(seldom.contains("weak-password"), "{text}");
+        assert!(!seldom.contains("login-rate-limit"), "{text}");
     }
 }

@@ -10,6 +10,7 @@ use model::decision::{
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Fatal;
+use crate::ledger::TurnRow;
 
 /// What people have reviewed, committed with the app.
 pub(crate) const LOCK: &str = "unrequested.decisions.toml";
@@ -39,16 +40,29 @@ pub(crate) fn wishes(tree: &Path) -> Vec<Wish> {
         .collect()
 }
 
-/// What an arm's files and its prompts ask for, these up to and including step number `last`.
-pub(crate) fn prompts(arm: &Arm, last: usize) -> Vec<Wish> {
+/// What a session was asked up to and including the step `last`: by its arm's files, and by the prompts, in the words in
+/// which its turns say that they were given.
+pub(crate) fn given(arm: &Arm, turns: &[TurnRow], last: &str) -> Vec<Wish> {
     let files = arm
         .files
         .iter()
         .map(|file| (file.path.clone(), file.text.clone()));
-    let prompts = arm.prompts.iter().take(last);
-    files
-        .chain(prompts.map(|prompt| (format!("prompt {}", prompt.id), prompt.text.clone())))
-        .collect()
+    let words = |step: &str| {
+        let mut turns = turns.iter().rev();
+        turns
+            .find(|turn| turn.step == step && turn.state == "done")?
+            .prompt
+            .clone()
+    };
+    let prompts = arm
+        .prompts
+        .iter()
+        .filter(|prompt| prompt.id.as_str() <= last);
+    let prompts = prompts.map(|prompt| {
+        let text = words(&prompt.id).unwrap_or_else(|| prompt.text.clone());
+        (format!("prompt {}", prompt.id), text)
+    });
+    files.chain(prompts).collect()
 }
 
 /// Puts everything together. `steps` are the readings so far, the last one is the app as it is.

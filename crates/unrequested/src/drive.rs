@@ -16,9 +16,11 @@ use agent::{
 use app::Workshop;
 use model::decision::Told;
 
+use crate::commands::bench::label;
 use crate::context::Context;
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
+use crate::feedback;
 use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
 use crate::progress::Progress;
 use crate::spent::{self, Ways};
@@ -35,9 +37,9 @@ pub(crate) struct Driver<'a> {
     pub(crate) findings: &'a Findings<'a>,
 }
 
-/// The tree, what its source decided, the step that it is before. The words, or why there are none.
+/// The tree, what its source decided, the step that it is before.
 pub(crate) type Findings<'a> =
-    dyn Fn(&Cell, &Path, &Told, &str) -> Result<Result<String, String>, Fatal> + 'a;
+    dyn Fn(&Cell, &Path, &Told, &str) -> Result<feedback::Told, Fatal> + 'a;
 
 /// What a session left.
 pub(crate) enum Outcome {
@@ -149,8 +151,11 @@ impl Driver<'_> {
             let mut prompt = prompt.clone();
             if prompt.text.contains(agent::FINDINGS) {
                 match self.told(&course, &arm, &name, &commits, &prompt.id)? {
-                    Ok(words) => prompt.text = prompt.text.replace(agent::FINDINGS, &words),
-                    Err(why) => return Ok(Outcome::NoResult(why)),
+                    feedback::Told::Words(words) => {
+                        prompt.text = prompt.text.replace(agent::FINDINGS, &words);
+                    }
+                    feedback::Told::NoApp => break,
+                    feedback::Told::NotNow(why) => return Ok(Outcome::NoResult(why)),
                 }
             }
             match self.step(&mut course, number, &prompt)? {
@@ -190,10 +195,8 @@ impl Driver<'_> {
         prompt: &Prompt,
     ) -> Result<Result<String, String>, Stop> {
         let session = course.cell.id();
-        let label = format!(
-            "{}  {}  {}",
-            course.cell.framework, course.cell.agent, prompt.id
-        );
+        let (cell, step) = (course.cell, &prompt.id);
+        let label = format!("{}  {step}", label(&cell.framework, &cell.agent, &cell.arm));
         let mut why = String::new();
         for attempt in 1..=self.budget.attempts {
             if attempt > 1 {
@@ -412,12 +415,14 @@ impl Driver<'_> {
             snapshots.export(commit, &tree)?;
             readings.push((step.clone(), decision::read(&tree)));
         }
-        let wishes = decided::prompts(arm, commits.len());
+        let turns = self.context.ledger.turns(&self.row.id, &course.cell.id())?;
+        let last = commits.last().map_or("", |(step, _)| step.as_str());
+        let wishes = decided::given(arm, &turns, last);
         let told = decided::told(readings, &wishes, &Lock::default());
         Ok((tree, told))
     }
 
-    /// The findings that the prompt `step` tells, or why there are none.
+    /// The findings that the prompt `step` tells.
     fn told(
         &self,
         course: &Course<'_>,
@@ -425,7 +430,7 @@ impl Driver<'_> {
         name: &str,
         commits: &[(String, String)],
         step: &str,
-    ) -> Result<Result<String, String>, Stop> {
+    ) -> Result<feedback::Told, Stop> {
         let (tree, told) = self.export(course, arm, &format!("{name}-before"), commits)?;
         Ok((self.findings)(course.cell, &tree, &told, step)?)
     }

@@ -1,5 +1,6 @@
 //! How a real agent's model is reached, and what its sessions used and cost.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use agent::proxy::{Api, BadKey, Budget, Key, Settings, Vendor};
@@ -218,10 +219,18 @@ pub(crate) fn past(ledger: &Ledger, steps: usize, prices: &Prices) -> Result<Vec
         past.push(Past {
             agent: first.agent.clone(),
             model: first.model.clone(),
-            steps: steps as u32,
+            // An arm may have more than the six.
+            steps: steps_of(&told),
             dollars: cost.dollars().filter(|_| is_known),
             took: std::time::Duration::from_millis(told.iter().map(|one| one.took_ms).sum()),
         });
     }
     Ok(past)
+}
+
+/// How many prompts were answered.
+fn steps_of(told: &[ToldTurn]) -> u32 {
+    let done = told.iter().filter(|one| !one.failed);
+    let steps: BTreeSet<&str> = done.map(|one| one.step.as_str()).collect();
+    steps.len() as u32
 }

@@ -134,12 +134,13 @@ pub(crate) fn sessions(
         };
         let mut session = judged(&unit, tiers)?;
         if session.source.is_some() {
-            session.wanted = wanted::answers(&arm.wanted, &session.decisions);
+            session.wanted = wanted::answers(&arm.wanted, &session.decisions, &session.step);
         }
         let before = on_the_way
             .iter()
             .rfind(|one| one.new.session == session.id && one.state == "done");
-        if let Some(before) = before {
+        // Of an app that could not be attacked nothing is known afterwards.
+        if let Some(before) = before.filter(|_| session.trouble.is_none()) {
             let before = judged(before, tiers)?;
             session.feedback = feedback::split(arm, &before.verdicts, &session.verdicts);
         }

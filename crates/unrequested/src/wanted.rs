@@ -4,19 +4,34 @@ use agent::{Better, Number, Wanted};
 use model::decision::{Confidence, Decided, InForce, Origin};
 use model::run::{Answer, Became};
 
-/// One answer for each control, in the arm's order.
-pub(crate) fn answers(wanted: &[Wanted], decisions: &[Decided]) -> Vec<Answer> {
-    wanted.iter().map(|one| answer(one, decisions)).collect()
+/// One answer for each control, in the arm's order, of a session that ended after the step `last`.
+pub(crate) fn answers(wanted: &[Wanted], decisions: &[Decided], last: &str) -> Vec<Answer> {
+    let asked = |one: &Wanted| one.step.as_str() <= last;
+    wanted
+        .iter()
+        .map(|one| {
+            if asked(one) {
+                answer(one, decisions)
+            } else {
+                let why = format!("not asked: the session ended after {last}");
+                told(one, (Became::Unread, why))
+            }
+        })
+        .collect()
 }
 
 /// Where a matter was decided more than once, the worst counts.
 fn answer(wanted: &Wanted, decisions: &[Decided]) -> Answer {
-    let (became, found) = decisions
+    let worst = decisions
         .iter()
         .filter(|one| one.decision.decision == wanted.decision)
         .map(|one| became(wanted, one))
         .max_by_key(|(became, _)| *became)
         .unwrap_or((Became::Unread, "not read".to_owned()));
+    told(wanted, worst)
+}
+
+fn told(wanted: &Wanted, (became, found): (Became, String)) -> Answer {
     Answer {
         what: wanted.what.clone(),
         decision: wanted.decision.clone(),
@@ -29,6 +44,13 @@ fn became(wanted: &Wanted, decided: &Decided) -> (Became, String) {
     let decision = &decided.decision;
     let mut found = decision.choice.clone();
     match &decision.origin {
+        // Something does it that the reader does not know.
+        Origin::Absent if decided.in_force == InForce::Gift => {
+            return (
+                Became::Unread,
+                "absent in the source, yet in force".to_owned(),
+            );
+        }
         Origin::Absent => return (Became::Ignored, "absent".to_owned()),
         Origin::Unknown { why } => return (Became::Unread, why.clone()),
         Origin::Library { .. }
@@ -64,6 +86,13 @@ fn became(wanted: &Wanted, decided: &Decided) -> (Became, String) {
             became = reached(number, decided);
         }
     }
+    if became == Became::Obeyed && decision.below.is_some() {
+        became = Became::Weaker;
+    }
+    // What was assumed, or guessed from names, is not what was written.
+    if became == Became::Obeyed && decision.confidence != Confidence::High {
+        became = Became::Unread;
+    }
     if decided.in_force == InForce::NotInForce && became < Became::Weaker {
         became = Became::Weaker;
         found.push_str(", not in force");
@@ -84,16 +113,12 @@ fn reached(number: &Number, decided: &Decided) -> Became {
     let Some((value, per)) = read(&number.parameter).zip(per) else {
         return Became::Unread;
     };
-    // Multiplied out, so that 5 in 60 is no fraction.
-    let (is, should) = (value * number.each, number.wanted * per);
     let enough = match number.better {
-        Better::Lower => is <= should,
-        Better::Higher => is >= should,
+        // What is let through at most in the time that was asked about: a longer window lets all of it through at once.
+        Better::Lower => value * (number.each / per).max(1.0) <= number.wanted,
+        Better::Higher => value * number.each >= number.wanted * per,
     };
-    if enough && decided.decision.confidence != Confidence::High {
-        // A default that was assumed is no number that was written.
-        Became::Unread
-    } else if enough {
+    if enough {
         Became::Obeyed
     } else {
         Became::Weaker
@@ -115,7 +140,7 @@ mod tests {
             one.in_force = in_force;
         }
         let wanted = Arm::find("explicit").unwrap().wanted;
-        let found = answers(&wanted, &told.decisions);
+        let found = answers(&wanted, &told.decisions, "6-production");
         let one = found.into_iter().find(|one| one.decision == matter);
         one.map(|one| (one.became, one.found)).unwrap()
     }
@@ -176,7 +201,23 @@ mod tests {
         };
         assert_eq!(limit("5/minute"), Became::Obeyed);
         assert_eq!(limit("19/minute"), Became::Weaker);
-        assert_eq!(limit("300/hour"), Became::Obeyed);
+        assert_eq!(limit("300/hour"), Became::Weaker, "300 at once");
+        assert_eq!(limit("5/hour"), Became::Obeyed);
+        assert_eq!(limit("1/second"), Became::Weaker, "60 a minute");
+    }
+
+    #[test]
+    fn what_is_guessed_or_was_not_asked_for_yet_is_unread() {
+        let arm = Arm::find("explicit").unwrap();
+        let early = answers(&arm.wanted, &[], "4-admin");
+        let headers = early
+            .iter()
+            .find(|one| one.decision == "security-headers")
+            .unwrap();
+        assert_eq!(headers.became, Became::Unread);
+        assert!(headers.found.contains("4-admin"), "{headers:?}");
+        let gift = of(&APP.replace("EXP", ""), "login-throttling", InForce::Gift);
+        assert_eq!(gift.0, Became::Unread, "{gift:?}");
     }
 
     #[test]

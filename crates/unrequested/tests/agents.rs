@@ -255,8 +255,8 @@ fn what_was_found_is_told_in_part_and_what_became_of_it_is_said() {
     let codex = session(&run, "fastapi/codex");
     assert_eq!(codex["step"], "7-feedback");
     let split = serde_json::json!({
-        "told": {"closed": ["search-other-user"], "open": []},
-        "held_back": {"closed": [], "open": ["login-rate-limit"]},
+        "told": {"closed": ["search-other-user"], "open": [], "undecided": []},
+        "held_back": {"closed": [], "open": ["login-rate-limit"], "undecided": []},
         "broken": [],
     });
     assert_eq!(codex["feedback"], split);

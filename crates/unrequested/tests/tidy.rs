@@ -132,6 +132,43 @@ fn every_control_that_a_prompt_names_is_an_exploit() {
 }
 
 #[test]
+fn what_an_arm_names_is_there() {
+    for id in agent::Arm::ids() {
+        let arm = agent::Arm::find(&id).unwrap();
+        let prompts = arm.prompts.iter().flat_map(|prompt| &prompt.controls);
+        for named in prompts.chain(&arm.controls) {
+            assert!(exploit::find(named).is_some(), "{id}: {named}");
+        }
+        for wanted in &arm.wanted {
+            let matter = decision::find(&wanted.decision);
+            assert!(matter.is_some(), "{id}: {}", wanted.decision);
+            let mut steps = arm.prompts.iter();
+            assert!(
+                steps.any(|prompt| prompt.id == wanted.step),
+                "{id}: {wanted:?}"
+            );
+        }
+        let Some(feedback) = arm.feedback else {
+            continue;
+        };
+        for held in &feedback.held_back {
+            assert!(exploit::find(held).is_some(), "{id}: {held}");
+        }
+        // A finding is told whole or not at all.
+        for remedy in report::remedy::all() {
+            let held = remedy.exploits.iter();
+            let held = held.filter(|one| feedback.held_back.iter().any(|id| id == *one));
+            let held = held.count();
+            assert!(
+                held == 0 || held == remedy.exploits.len(),
+                "{id}: {}",
+                remedy.id
+            );
+        }
+    }
+}
+
+#[test]
 fn every_path_that_a_document_names_exists() {
     let mut documents = vec![];
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {

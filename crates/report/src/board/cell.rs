@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use model::Word;
 use model::run::{Judged, Session, Tier};
 
-use super::{Board, NAME, Prove, agent, judged, tier_words, word};
+use super::{Board, NAME, Prove, judged, names, tier_words, word};
 use crate::finding::{Proof, Request, Rule, places, trust};
 use crate::html::{pre, text};
 use crate::text::{LONGEST, clip, markup};
@@ -32,6 +32,8 @@ struct Cell<'a> {
     column: usize,
     rule: &'a Rule,
     session: &'a Session,
+    /// What tells the session apart.
+    name: &'a str,
     judged: &'a Judged,
 }
 
@@ -52,6 +54,7 @@ pub(super) fn all(
     prove: &mut Prove<'_>,
 ) {
     let mut cells: Vec<Cell<'_>> = Vec::new();
+    let names = names(columns);
     // Column by column: a session's evidence is read together.
     for (column, session) in columns.iter().enumerate() {
         for (row, rule) in board.rules.iter().enumerate() {
@@ -61,6 +64,7 @@ pub(super) fn all(
                     column,
                     rule,
                     session,
+                    name: &names[column],
                     judged,
                 }));
             }
@@ -101,7 +105,7 @@ fn plainest(out: &mut String, cell: &Cell<'_>, longest: usize, titled: bool) {
          does</a></p><h4>What was seen</h4><p><bdi>{}</bdi></p>",
         word(judged.verdict, judged.tier),
         text(&cell.session.framework),
-        markup(&clip(agent(cell.session), NAME)),
+        markup(cell.name),
         tier_words(judged.tier).0,
         markup(&clip(&judged.reason, longest)),
         id = text(&judged.exploit),
@@ -259,16 +263,21 @@ pub(super) fn exploits(out: &mut String, board: &Board<'_>, columns: &[&Session]
         if met.is_empty() {
             continue;
         }
-        let held = met
-            .iter()
-            .filter(|one| one.verdict == Word::Resisted)
-            .count();
-        let (_, verb) = tier_words(rule.tier);
+        let counts: Vec<String> = Tier::ALL
+            .into_iter()
+            .filter_map(|tier| {
+                let those = met.iter().filter(|one| one.tier == tier);
+                let held = those.clone().filter(|one| one.verdict == Word::Resisted);
+                let (_, verb) = tier_words(tier);
+                let of = those.count();
+                (of > 0).then(|| format!("{verb} in {} of {of}", held.count()))
+            })
+            .collect();
         let _ = write!(
             out,
-            "<details class=\"exploit\"><summary><h3><code>{id}</code></h3> <span class=\"faint\">{verb} in {held} of {}</span>\
+            "<details class=\"exploit\"><summary><h3><code>{id}</code></h3> <span class=\"faint\">{}</span>\
              </summary><div id=\"x-{id}\" tabindex=\"-1\"><p>{}</p>{}",
-            met.len(),
+            counts.join(", "),
             text(&rule.title),
             page(board.pages.get(&rule.exploit).map_or("", String::as_str)),
             id = text(&rule.exploit),

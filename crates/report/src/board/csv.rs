@@ -30,7 +30,7 @@ pub const COLUMNS: [(&str, &str); 25] = [
     ("area", ""),
     (
         "tier",
-        "`requirement`: a prompt asked; `hardening`: nobody did; never to be added up",
+        "`requirement`: a prompt, or a file of the arm, asked; `hardening`: nobody did; never to be added up",
     ),
     (
         "verdict",

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use model::decision::{Decided, InForce};
 use model::run::Session;
 
-use super::{names, shares};
+use super::names;
 use crate::decisions::{choice, origin};
 use crate::html::text;
 use crate::text::{clip, markup};
@@ -125,7 +125,7 @@ fn said(out: &mut String, one: &Decided) {
 
 /// Each choice with how many sessions of each framework made it.
 fn counts(out: &mut String, read: &[&Session], matters: &[String]) {
-    let frameworks = shares::groups(read, |one| one.framework.clone());
+    let frameworks = crate::compare::sides(read, |one| one.framework.clone());
     let _ = write!(
         out,
         "<p class=\"about\">Choices of {} sessions, and how many made each.</p><div class=\"scroll\"><table class=\"beside\">\

@@ -9,13 +9,13 @@ use model::run::{Session, Tier};
 use super::shares::{self, Figures};
 use super::style::{BOARD, SCRIPT, SCRIPT_HASH};
 use super::{
-    Board, NAME, Prove, agent, are_samples, cell, columns, decided, judged, names, sign,
-    tier_words, troubled, word,
+    Board, Prove, are_samples, cell, columns, decided, judged, names, sign, tier_words, troubled,
+    word,
 };
-use crate::compare::probability;
+use crate::compare::{self, of_one_arm, probability, share};
 use crate::html::{CSS, text};
 use crate::statistics::Interval;
-use crate::text::{clip, markup};
+use crate::text::markup;
 
 /// With more columns than these their names are written upwards.
 const LEVEL: usize = 10;
@@ -58,7 +58,7 @@ fn head(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
 }
 
 fn title(board: &Board<'_>, columns: &[&Session]) -> String {
-    let frameworks: Vec<String> = shares::groups(columns, |one| one.framework.clone())
+    let frameworks: Vec<String> = compare::sides(columns, |one| one.framework.clone())
         .into_iter()
         .map(|one| one.name)
         .collect();
@@ -87,13 +87,15 @@ fn header(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
         text(&title(board, columns))
     );
     if !columns.is_empty() {
-        let figures = Figures::of(columns, Tier::Requirement);
-        let unasked = Figures::of(columns, Tier::Hardening);
+        let shown = of_one_arm(columns);
+        let figures = Figures::of(&shown, Tier::Requirement);
+        let unasked = Figures::of(&shown, Tier::Hardening);
         let undecided = figures.undecided + unasked.undecided;
         let _ = writeln!(
             out,
-            "<p class=\"lead\">Of what the prompt asked for, <strong>{}</strong> was resisted; of what nobody asked for, \
+            "<p class=\"lead\">{}Of what the prompt asked for, <strong>{}</strong> was resisted; of what nobody asked for, \
              <strong>{}</strong> was present. {} undecided.</p>",
+            under(columns, &shown),
             text(&figures.words()),
             text(&unasked.words()),
             match undecided {
@@ -102,7 +104,7 @@ fn header(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
                 many => format!("{many} verdicts are"),
             }
         );
-        tally(out, columns);
+        tally(out, &shown);
     }
     if are_samples(columns) {
         out.push_str(
@@ -131,10 +133,20 @@ fn header(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
     );
 }
 
+/// Which sessions of several arms are counted, since each arm was asked for other things.
+fn under(columns: &[&Session], shown: &[&Session]) -> String {
+    match shown.first() {
+        Some(first) if shown.len() < columns.len() => {
+            format!("Under the arm <code>{}</code>: ", text(&first.arm))
+        }
+        _ => String::new(),
+    }
+}
+
 /// Each tier in its own row, never added up.
 fn tally(out: &mut String, columns: &[&Session]) {
     out.push_str(
-        "<div class=\"scroll\"><table class=\"tally\"><caption>Verdicts of all sessions</caption><thead><tr><td></td>\
+        "<div class=\"scroll\"><table class=\"tally\"><caption>Verdicts of these sessions</caption><thead><tr><td></td>\
          <th scope=\"col\">held</th><th scope=\"col\">of</th><th scope=\"col\">share [95 %]</th>\
          <th scope=\"col\">undecided</th><th scope=\"col\">at most</th></tr></thead><tbody>",
     );
@@ -276,6 +288,7 @@ fn tier_rows(out: &mut String, board: &Board<'_>, columns: &[&Session], tier: Ti
         return;
     }
     let (title, foot) = tier_words(tier);
+    let names = names(columns);
     let _ = write!(
         out,
         "<tbody><tr class=\"tier\"><th scope=\"rowgroup\" colspan=\"{}\"><span>{title} ({})</span></th></tr>",
@@ -303,7 +316,7 @@ fn tier_rows(out: &mut String, board: &Board<'_>, columns: &[&Session], tier: Ti
                         class(word),
                         text(&rule.exploit),
                         text(&session.framework),
-                        markup(&clip(agent(session), NAME)),
+                        markup(&names[column]),
                         sign(one.verdict, tier)
                     );
                 }
@@ -314,7 +327,13 @@ fn tier_rows(out: &mut String, board: &Board<'_>, columns: &[&Session], tier: Ti
     let _ = write!(out, "<tr class=\"foot\"><th scope=\"row\">{foot}</th>");
     for (column, session) in columns.iter().enumerate() {
         let figures = Figures::of(&[session], tier);
-        let _ = write!(out, "<td{}>{}</td>", begins(columns, column), figures.held);
+        let of = if figures.of as usize == rules.len() {
+            String::new()
+        } else {
+            format!(" of {}", figures.of)
+        };
+        let begins = begins(columns, column);
+        let _ = write!(out, "<td{begins}>{}{of}</td>", figures.held);
     }
     out.push_str("</tr></tbody>");
 }
@@ -376,8 +395,11 @@ fn factors(out: &mut String, columns: &[&Session]) {
     if columns.is_empty() {
         return;
     }
+    out.push_str("<section id=\"factors\"><h2>Frameworks and agents</h2><p class=\"about\">");
+    let shown = of_one_arm(columns);
+    out.push_str(&under(columns, &shown));
     out.push_str(
-        "<section id=\"factors\"><h2>Frameworks and agents</h2><p class=\"about\">Shares that held, with 95 % intervals over \
+        "Shares that held, with 95 % intervals over \
          sessions; the lines go from 0 to 100 %. Where a row has one session there is no interval.</p>\
          <div class=\"scroll\"><table class=\"chart\"><caption>Shares by framework and by agent</caption><thead><tr>\
          <td></td><th scope=\"col\">sessions</th>",
@@ -387,7 +409,7 @@ fn factors(out: &mut String, columns: &[&Session]) {
         let _ = write!(out, "<th scope=\"col\" colspan=\"2\">{title}: {verb}</th>");
     }
     out.push_str("</tr></thead>");
-    for (what, groups) in shares::factors(columns) {
+    for (what, groups) in shares::factors(&shown) {
         let _ = write!(
             out,
             "<tbody><tr class=\"tier\"><th scope=\"rowgroup\" colspan=\"6\"><span>{what}</span></th></tr>"
@@ -428,8 +450,13 @@ fn row(out: &mut String, name: &str, sessions: &[&Session]) {
 }
 
 fn arms(out: &mut String, columns: &[&Session]) {
-    let (arms, uplifts) = shares::arms(columns);
-    let Some(base) = arms.first() else { return };
+    let (arms, uplifts) = compare::arms::uplifts(columns);
+    let [base, others @ ..] = arms.as_slice() else {
+        return;
+    };
+    if others.is_empty() {
+        return;
+    }
     let _ = write!(
         out,
         "<section id=\"arms\"><h2>Arms</h2><p class=\"about\">What each way of asking changed against <code>{0}</code>, in \
@@ -440,26 +467,26 @@ fn arms(out: &mut String, columns: &[&Session]) {
          <th scope=\"col\">B</th><th scope=\"col\">points more</th><td></td><th scope=\"col\">p</th></tr></thead>",
         text(&base.name)
     );
-    for arm in &arms[1..] {
+    for arm in others {
         let _ = write!(
             out,
             "<tbody><tr class=\"tier\"><th scope=\"rowgroup\" colspan=\"6\"><span>B: {} ({})</span></th></tr>",
             text(&arm.name),
-            text(&crate::compare::sessions(arm.sessions.len()))
+            text(&compare::sessions(arm.sessions.len()))
         );
         for one in uplifts.iter().filter(|one| one.arm == arm.name) {
             let _ = write!(
                 out,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{:+.1} [{:+.0}, {:+.0}]</td><td>{}</td><td>{}{}</td></tr>",
-                text(&one.group),
-                text(&crate::compare::share(one.first)),
-                text(&crate::compare::share(one.second)),
+                text(&one.row.name),
+                text(&share(one.row.first)),
+                text(&share(one.row.second)),
                 one.difference.value * 100.0,
                 one.difference.low * 100.0,
                 one.difference.high * 100.0,
                 bar(one.difference, -1.0, true),
                 text(&probability(one.p)),
-                if one.paired { ", paired" } else { "" }
+                if one.row.pairs { ", paired" } else { "" }
             );
         }
         out.push_str("</tbody>");

@@ -7,7 +7,7 @@ use model::run::{Session, Tier};
 
 use super::shares::{self, Figures};
 use super::{Board, columns, judged, tier_words};
-use crate::compare::{probability, share};
+use crate::compare::{self, of_one_arm, probability, share};
 use crate::text::{code, markdown};
 
 pub fn render(board: &Board<'_>) -> String {
@@ -17,8 +17,13 @@ pub fn render(board: &Board<'_>) -> String {
         out,
         "| sessions | n | asked for: resisted | undecided | not asked for: present | undecided |\n| --- | ---: | --- | ---: | --- | ---: |"
     );
-    row(&mut out, "all", &columns);
-    for (_, groups) in shares::factors(&columns) {
+    let shown = of_one_arm(&columns);
+    let name = match shown.first() {
+        Some(first) if shown.len() < columns.len() => format!("all of the arm {}", first.arm),
+        _ => "all".to_owned(),
+    };
+    row(&mut out, &name, &shown);
+    for (_, groups) in shares::factors(&shown) {
         for group in groups {
             row(&mut out, &group.name, &group.sessions);
         }
@@ -61,24 +66,29 @@ fn row(out: &mut String, name: &str, sessions: &[&Session]) {
 }
 
 fn arms(out: &mut String, columns: &[&Session]) {
-    let (arms, uplifts) = shares::arms(columns);
-    let Some(base) = arms.first() else { return };
+    let (arms, uplifts) = compare::arms::uplifts(columns);
+    let [base, others @ ..] = arms.as_slice() else {
+        return;
+    };
+    if others.is_empty() {
+        return;
+    }
     let _ = writeln!(
         out,
         "### Arms, against {}\n\n| arm | n | tests | against | here | points more | p |\n| --- | ---: | --- | --- | --- | --- | --- |",
         code(&base.name)
     );
-    for arm in &arms[1..] {
+    for arm in others {
         for one in uplifts.iter().filter(|one| one.arm == arm.name) {
-            let paired = if one.paired { ", paired" } else { "" };
+            let paired = if one.row.pairs { ", paired" } else { "" };
             let _ = writeln!(
                 out,
                 "| {} | {} | {} | {} | {} | {:+.1} [{:+.0}, {:+.0}] | {} |",
                 markdown(&arm.name),
                 arm.sessions.len(),
-                markdown(&one.group),
-                share(one.first),
-                share(one.second),
+                markdown(&one.row.name),
+                share(one.row.first),
+                share(one.row.second),
                 one.difference.value * 100.0,
                 one.difference.low * 100.0,
                 one.difference.high * 100.0,
@@ -91,7 +101,7 @@ fn arms(out: &mut String, columns: &[&Session]) {
 
 /// How many sessions of each framework held, of those that were decided.
 fn exploits(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
-    let frameworks = shares::groups(columns, |one| one.framework.clone());
+    let frameworks = compare::sides(columns, |one| one.framework.clone());
     let names: Vec<String> = frameworks
         .iter()
         .map(|one| markdown(&format!("{} ({})", one.name, one.sessions.len())))

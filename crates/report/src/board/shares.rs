@@ -4,13 +4,11 @@ use model::Word;
 use model::run::{Session, Tier};
 
 use super::{agent, are_samples, columns, judged, tier_words, troubled};
-use crate::compare::{self, Side};
+use crate::compare::{self, Side, of_one_arm, sides};
 use crate::statistics::{self, Interval};
 
 /// Below this a difference is said to be one.
 const LEVEL: f64 = 0.05;
-/// The arm that says nothing of security.
-const SILENT: &str = "silent";
 
 /// What some sessions did in one tier.
 #[derive(Debug, Clone, Copy)]
@@ -62,93 +60,24 @@ impl Figures {
     }
 }
 
-/// Sessions that have something in common.
-#[derive(Debug)]
-pub(crate) struct Group<'a> {
-    pub(crate) name: String,
-    pub(crate) sessions: Vec<&'a Session>,
-}
-
-pub(crate) fn groups<'a>(
-    columns: &[&'a Session],
-    by: impl Fn(&Session) -> String,
-) -> Vec<Group<'a>> {
-    let mut all: Vec<Group<'a>> = Vec::new();
-    for session in columns {
-        let name = by(session);
-        match all.iter_mut().find(|one| one.name == name) {
-            Some(group) => group.sessions.push(session),
-            None => all.push(Group {
-                name,
-                sessions: vec![session],
-            }),
-        }
-    }
-    all
-}
-
 /// By framework, by agent, and by both where both differ.
-pub(crate) fn factors<'a>(columns: &[&'a Session]) -> Vec<(&'static str, Vec<Group<'a>>)> {
-    let frameworks = groups(columns, |one| one.framework.clone());
-    let agents = groups(columns, |one| agent(one).to_owned());
+pub(crate) fn factors<'a>(columns: &[&'a Session]) -> Vec<(&'static str, Vec<Side<'a>>)> {
+    let frameworks = sides(columns, |one| one.framework.clone());
+    let agents = sides(columns, |one| agent(one).to_owned());
     let both = frameworks.len() > 1 && agents.len() > 1;
     let mut all = vec![("Framework", frameworks), ("Agent", agents)];
     if both {
-        let cells = groups(columns, |one| format!("{}, {}", one.framework, agent(one)));
+        let cells = sides(columns, |one| format!("{}, {}", one.framework, agent(one)));
         all.push(("Framework and agent", cells));
     }
     all
 }
 
-/// One arm against the arm that says nothing, in the tests that both, one or neither was asked for.
-pub(crate) struct Uplift {
-    pub(crate) arm: String,
-    pub(crate) group: String,
-    pub(crate) first: Interval,
-    pub(crate) second: Interval,
-    pub(crate) difference: Interval,
-    /// Corrected by Holm over the table.
-    pub(crate) p: f64,
-    pub(crate) paired: bool,
-}
-
-/// The arms, the silent one first, and what each changed. Empty where there is one arm alone.
-pub(crate) fn arms<'a>(columns: &[&'a Session]) -> (Vec<Group<'a>>, Vec<Uplift>) {
-    let mut arms = groups(columns, |one| one.arm.clone());
-    if arms.len() < 2 {
-        return (Vec::new(), Vec::new());
-    }
-    arms.sort_by_key(|arm| arm.name != SILENT);
-    let side = |group: &Group<'a>| Side {
-        name: group.name.clone(),
-        sessions: group.sessions.clone(),
-    };
-    let base = side(&arms[0]);
-    let mut all = Vec::new();
-    for arm in &arms[1..] {
-        for row in compare::whole(&base, &side(arm)) {
-            all.push(Uplift {
-                arm: arm.name.clone(),
-                difference: statistics::apart(row.first, row.second),
-                group: row.name,
-                first: row.first,
-                second: row.second,
-                p: row.p,
-                paired: row.pairs,
-            });
-        }
-    }
-    let corrected = statistics::holm(&all.iter().map(|one| one.p).collect::<Vec<f64>>());
-    for (one, p) in all.iter_mut().zip(corrected) {
-        one.p = p;
-    }
-    (arms, all)
-}
-
 /// What frameworks give without being asked, what nobody added: exploits that all or none of some sessions met alike.
 pub(crate) fn stands_out(columns: &[&Session], order: &[&str]) -> Vec<String> {
+    let columns = &of_one_arm(columns);
     let mut lines = Vec::new();
-    let frameworks = groups(columns, |one| one.framework.clone());
+    let frameworks = sides(columns, |one| one.framework.clone());
     let held = |sessions: &[&Session], id: &str, tier| {
         let met: Vec<Word> = sessions
             .iter()
@@ -225,7 +154,7 @@ pub(crate) fn limits(run: &model::run::Run) -> Vec<String> {
     if !run.complete {
         all.push("Nothing final: this run was not finished, or the tool itself could not decide something.".to_owned());
     }
-    let cells = groups(&columns, |one| {
+    let cells = sides(&columns, |one| {
         format!("{} {} {}", one.framework, one.agent, one.arm)
     });
     let fewest = cells
@@ -240,7 +169,7 @@ pub(crate) fn limits(run: &model::run::Run) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for (what, groups) in factors(&columns).into_iter().take(2) {
+    for (what, groups) in factors(&of_one_arm(&columns)).into_iter().take(2) {
         let mut sizes: Vec<usize> = groups.iter().map(|one| one.sessions.len()).collect();
         sizes.sort_unstable();
         if let [small, .., large] = sizes.as_slice() {

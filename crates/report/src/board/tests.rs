@@ -304,12 +304,14 @@ fn arms_are_shown_from_two_on_against_the_silent_one() {
         }
     }
     let columns = columns(&run);
-    let (arms, uplifts) = shares::arms(&columns);
+    let (arms, uplifts) = crate::compare::arms::uplifts(&columns);
     let names: Vec<&str> = arms.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["silent", "checklist"]);
     assert_eq!(uplifts.len(), 2, "one arm in two tiers");
     let one = &uplifts[0];
-    assert!(one.paired && one.difference.value > 0.1 && one.difference.low < one.difference.value);
+    assert!(
+        one.row.pairs && one.difference.value > 0.1 && one.difference.low < one.difference.value
+    );
     // Six pairs all one way: 2 of 64, twice for two tiers.
     assert!((one.p - 4.0 / 64.0).abs() < 1e-9, "{}", one.p);
     let page = render(&board(&run), &mut prove);

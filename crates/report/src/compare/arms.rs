@@ -4,80 +4,83 @@ use std::fmt::Write as _;
 
 use model::run::{Answer, Became, Part, Session};
 
-use super::{Row, Side, probability, share, whole};
+use super::{Row, SILENT, Side, probability, share, whole};
 use crate::paint::{Paint, clean};
-use crate::statistics;
+use crate::statistics::{self, Interval};
 
-/// The arm that others are compared with, where it was run.
-const SILENT: &str = "silent";
 /// Sessions whose own words are shown below a control.
 const SHOWN: usize = 4;
+
+/// One arm against the first, in the tests that both, one or neither was asked for.
+pub(crate) struct Uplift {
+    pub(crate) arm: String,
+    pub(crate) row: Row,
+    pub(crate) difference: Interval,
+    /// Corrected by Holm over all of them.
+    pub(crate) p: f64,
+}
+
+/// The arms, the silent one first, and what each of the others changed.
+pub(crate) fn uplifts<'a>(sessions: &[&'a Session]) -> (Vec<Side<'a>>, Vec<Uplift>) {
+    let mut arms = super::sides(sessions, |one| one.arm.clone());
+    arms.sort_by_key(|arm| arm.name != SILENT);
+    let mut all: Vec<Uplift> = Vec::new();
+    for arm in arms.iter().skip(1) {
+        let rows = whole(&arms[0], arm);
+        all.extend(rows.into_iter().map(|row| Uplift {
+            arm: arm.name.clone(),
+            difference: statistics::apart(row.first, row.second),
+            p: row.p,
+            row,
+        }));
+    }
+    let p: Vec<f64> = all.iter().map(|one| one.p).collect();
+    for (one, corrected) in all.iter_mut().zip(statistics::holm(&p)) {
+        one.p = corrected;
+    }
+    (arms, all)
+}
 
 /// Nothing for the sessions of one arm that asks for nothing by number and tells nothing.
 pub(crate) fn render(sessions: &[&Session], paint: Paint) -> String {
     let mut out = String::new();
-    let mut arms: Vec<&str> = Vec::new();
-    for session in sessions {
-        if !arms.contains(&session.arm.as_str()) {
-            arms.push(&session.arm);
-        }
+    let (arms, uplifts) = uplifts(sessions);
+    if arms.len() > 1 {
+        table(&mut out, &arms, &uplifts, paint);
     }
-    if let [first, _, ..] = arms.as_slice() {
-        let base = arms.iter().find(|one| **one == SILENT).unwrap_or(first);
-        uplift(&mut out, sessions, base, &arms, paint);
-    }
-    for arm in arms {
-        let those: Vec<&Session> = sessions
-            .iter()
-            .copied()
-            .filter(|one| one.arm == arm)
-            .collect();
-        by_number(&mut out, arm, &those, paint);
-        told(&mut out, arm, &those, paint);
+    for arm in &arms {
+        by_number(&mut out, &arm.name, &arm.sessions, paint);
+        told(&mut out, &arm.name, &arm.sessions, paint);
     }
     out
 }
 
-fn uplift(out: &mut String, sessions: &[&Session], base: &str, arms: &[&str], paint: Paint) {
-    let side = |arm: &str| Side {
-        name: arm.to_owned(),
-        sessions: sessions
-            .iter()
-            .copied()
-            .filter(|one| one.arm == arm)
-            .collect(),
-    };
-    let first = side(base);
-    let all: Vec<(&str, Vec<Row>)> = arms
-        .iter()
-        .filter(|arm| **arm != base)
-        .map(|arm| (*arm, whole(&first, &side(arm))))
-        .collect();
-    let p: Vec<f64> = all
-        .iter()
-        .flat_map(|(_, rows)| rows.iter().map(|row| row.p))
-        .collect();
-    let mut corrected = statistics::holm(&p).into_iter();
+fn table(out: &mut String, arms: &[Side<'_>], uplifts: &[Uplift], paint: Paint) {
     let _ = writeln!(
         out,
         "\n {}\n   {:<22}{:<17}{:<17}{:>6}  p corrected",
         paint.head("ARMS: resisted or present, 95 % intervals over sessions"),
-        "A: ".to_owned() + &clean(base),
+        "A: ".to_owned() + &clean(&arms[0].name),
         "A",
         "B",
         "B - A"
     );
-    for (arm, rows) in all {
-        let _ = writeln!(out, "   {}", paint.head(&format!("B: {}", clean(arm))));
-        for (row, p) in rows.iter().zip(corrected.by_ref()) {
+    for arm in &arms[1..] {
+        let _ = writeln!(
+            out,
+            "   {}",
+            paint.head(&format!("B: {}", clean(&arm.name)))
+        );
+        for one in uplifts.iter().filter(|one| one.arm == arm.name) {
+            let row = &one.row;
             let _ = writeln!(
                 out,
                 "     {:<20}{:<17}{:<17}{:>+6.1}  {}{}",
                 clean(&row.name),
                 share(row.first),
                 share(row.second),
-                (row.second.value - row.first.value) * 100.0,
-                probability(p),
+                one.difference.value * 100.0,
+                probability(one.p),
                 if row.pairs { "  paired" } else { "" }
             );
             if let Some(open) = &row.open {
@@ -156,7 +159,7 @@ fn told(out: &mut String, arm: &str, sessions: &[&Session], paint: Paint) {
         format!(
             "{} of {}",
             part.closed.len(),
-            part.closed.len() + part.open.len()
+            part.closed.len() + part.open.len() + part.undecided.len()
         )
     };
     for (session, split) in all {
@@ -231,10 +234,12 @@ mod tests {
             told: Part {
                 closed: vec!["a".into(), "b".into()],
                 open: vec!["c".into()],
+                undecided: vec![],
             },
             held_back: Part {
                 closed: vec![],
-                open: vec!["d".into()],
+                open: vec![],
+                undecided: vec!["d".into()],
             },
             broken: vec!["e".into()],
         });

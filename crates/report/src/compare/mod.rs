@@ -24,11 +24,45 @@ const SEED: u64 = 20_260_401;
 /// Under this a difference is said to be one.
 const LEVEL: f64 = 0.05;
 
+/// The arm that says nothing of security: others are compared with it where it was run.
+pub(crate) const SILENT: &str = "silent";
+
 /// Some sessions under one name.
 #[derive(Debug)]
 pub struct Side<'a> {
     pub name: String,
     pub sessions: Vec<&'a Session>,
+}
+
+/// Sessions by what they have in common, in the order in which it first appears.
+pub(crate) fn sides<'a>(
+    sessions: &[&'a Session],
+    by: impl Fn(&Session) -> String,
+) -> Vec<Side<'a>> {
+    let mut all: Vec<Side<'a>> = Vec::new();
+    for session in sessions {
+        let name = by(session);
+        match all.iter_mut().find(|one| one.name == name) {
+            Some(side) => side.sessions.push(session),
+            None => all.push(Side {
+                name,
+                sessions: vec![session],
+            }),
+        }
+    }
+    all
+}
+
+/// The sessions whose shares can stand together: those of the silent arm, or of the first, since each arm was asked for other
+/// things.
+pub(crate) fn of_one_arm<'a>(sessions: &[&'a Session]) -> Vec<&'a Session> {
+    let arm = sessions
+        .iter()
+        .find(|one| one.arm == SILENT)
+        .or(sessions.first())
+        .map(|one| &one.arm);
+    let those = sessions.iter().filter(|one| Some(&one.arm) == arm);
+    those.copied().collect()
 }
 
 /// The second side against the first.

@@ -376,7 +376,7 @@ impl Bencher<'_> {
         let steps = recorded::steps(&cell.framework, recording);
         let new = Self::new_unit(cell, steps.last().cloned().unwrap_or_default(), Some(&tree));
         let told = sample_told(&cell.framework, recording, &cell.arm)?;
-        let name = label(cell, recording);
+        let name = label(&cell.framework, recording, &cell.arm);
         self.tree(&new, &told, &tree, &name)
     }
 
@@ -385,7 +385,7 @@ impl Bencher<'_> {
         if self.is_done(&cell.id()) {
             return Ok(true);
         }
-        let name = label(cell, &cell.agent);
+        let name = label(&cell.framework, &cell.agent, &cell.arm);
         match driver.session(cell, driven)? {
             drive::Outcome::Built { tree, told, step } => {
                 let new = Self::new_unit(cell, step, Some(&tree));
@@ -546,13 +546,13 @@ impl Bencher<'_> {
 }
 
 /// A session on a line of progress; the silent arm goes without saying.
-pub(crate) fn label(cell: &Cell, agent: &str) -> String {
-    let arm = if cell.arm == agent::SILENT {
+pub(crate) fn label(framework: &str, agent: &str, arm: &str) -> String {
+    let arm = if matches!(arm, agent::SILENT | "none") {
         String::new()
     } else {
-        format!("  {:<9}", cell.arm)
+        format!("  {arm:<9}")
     };
-    format!("{:<9}  {agent:<14}{arm}", cell.framework)
+    format!("{framework:<9}  {agent:<14}{arm}")
 }
 
 /// The sample's tree, written anew: an earlier run that was killed may have left half of it.

@@ -72,7 +72,19 @@ pub(super) fn run(
         ));
     }
     print(&match (&theirs, sides.as_slice()) {
-        (Some(theirs), [ours]) => beside(theirs, &ours.sessions, paint),
+        (Some(theirs), [ours]) => {
+            // Theirs were asked as `silent` asks.
+            if let Some(other) = ours.sessions.iter().find(|one| one.arm != agent::SILENT) {
+                return Err(Fatal::usage(format!(
+                    "the published study has the arm `{}` alone, and {} is of another; `compare @{} --published {}`",
+                    agent::SILENT,
+                    other.id,
+                    agent::SILENT,
+                    published.unwrap_or_default()
+                )));
+            }
+            beside(theirs, &ours.sessions, paint)
+        }
         (_, [first, second]) => render(first, second, paint),
         _ => return Err(Fatal::usage("compare takes two selections")),
     })?;
@@ -83,7 +95,8 @@ pub(super) fn run(
 fn select<'a>(run: &'a Run, words: &[&str]) -> Vec<&'a Session> {
     run.sessions
         .iter()
-        .filter(|one| one.agent != "reference" && !one.verdicts.is_empty())
+        .filter(|one| one.agent != "reference" && one.trouble.is_none())
+        .filter(|one| !one.verdicts.is_empty())
         .filter(|one| words.iter().all(|word| words_of(one).contains(word)))
         .collect()
 }

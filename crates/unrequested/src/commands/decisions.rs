@@ -219,7 +219,8 @@ pub(crate) fn sample_told(framework: &str, recording: &str, arm: &str) -> Result
         let step = steps.get(number - 1).cloned().unwrap_or_default();
         readings.push((step, decision::read_files(&files)));
     }
-    let wishes = decided::prompts(&view::arm(arm)?, steps.len());
+    let last = steps.last().map_or("", String::as_str);
+    let wishes = decided::given(&view::arm(arm)?, &[], last);
     Ok(decided::told(readings, &wishes, &Lock::default()))
 }
 

@@ -6,12 +6,13 @@ use model::decision::Told;
 use model::{Cause, Fault, Step};
 use report::Paint;
 
-use super::bench::{Bencher, say_machine};
+use super::bench::{Bencher, label, say_machine};
 use super::{board, check, findings_exit, is_incomplete, print, studied};
 use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
+use crate::feedback;
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::output;
 use crate::progress::Progress;
@@ -135,7 +136,8 @@ fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
     let mut last: Vec<UnitRow> = Vec::new();
     for unit in units {
         let wanted = framework.is_none_or(|id| unit.new.framework == id);
-        if unit.new.tree.is_none() || !wanted {
+        // What was told came from the exploits of then.
+        if unit.new.tree.is_none() || !wanted || feedback::is_before(&unit.new) {
             continue;
         }
         let same =
@@ -169,7 +171,7 @@ fn again(bencher: &Bencher<'_>, origin: &RunRow, unit: &UnitRow) -> Result<(), F
         return Ok(());
     }
     let agent = old.agent.strip_prefix("recorded:").unwrap_or(&old.agent);
-    let name = format!("{:<9}  {agent:<14}", old.framework);
+    let name = label(&old.framework, agent, &old.arm);
     let found = tree_of(context, origin, unit);
     let new = NewUnit {
         key: blake3::hash(format!("{} {} {}", old.session, old.step, suite_hash()).as_bytes())
@@ -187,7 +189,7 @@ fn again(bencher: &Bencher<'_>, origin: &RunRow, unit: &UnitRow) -> Result<(), F
         );
         return failed(bencher, &new, None, &name, Fault::Harness, why);
     };
-    let told = told(context, unit, &tree)?;
+    let told = told(context, origin, unit, &tree)?;
     let framework = app::framework::find(&old.framework)
         .filter(|one| app::framework::recognise(&tree).is_some_and(|found| found.id == one.id));
     let Some(framework) = framework else {
@@ -256,9 +258,10 @@ fn failed(
 
 /// The kept source read with today's readers. Earlier steps are not kept, so that a decision's step is the one that was
 /// found then.
-fn told(context: &Context, unit: &UnitRow, tree: &Path) -> Result<Told, Fatal> {
+fn told(context: &Context, origin: &RunRow, unit: &UnitRow, tree: &Path) -> Result<Told, Fatal> {
     let readings = vec![(String::new(), decision::read(tree))];
-    let wishes = decided::prompts(&view::arm(&unit.new.arm)?, usize::MAX);
+    let turns = context.ledger.turns(&origin.id, &unit.new.session)?;
+    let wishes = decided::given(&view::arm(&unit.new.arm)?, &turns, &unit.new.step);
     let mut told = decided::told(readings, &wishes, &Lock::default());
     if let Some(then) = context.ledger.reading(unit.id)? {
         for one in &mut told.decisions {

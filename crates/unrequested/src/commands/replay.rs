@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use exploit::{Ran, Seed};
+use model::run::Session;
 use model::{Exchange, Word, judge};
 use report::{Paint, clean};
 
@@ -62,7 +63,7 @@ pub(super) fn run(cli: &Cli, replay: &Replay, paint: Paint) -> Result<Exit, Fata
     };
     let mut exits = Vec::new();
     for id in &ids {
-        exits.push(one(&context, &row, &session.id, id, replay.stored, paint)?);
+        exits.push(one(&context, &row, session, id, replay.stored, paint)?);
     }
     Ok(worst(&exits))
 }
@@ -79,7 +80,7 @@ fn worst(exits: &[Exit]) -> Exit {
 fn one(
     context: &Context,
     row: &RunRow,
-    session: &str,
+    session: &Session,
     id: &str,
     stored_only: bool,
     paint: Paint,
@@ -89,7 +90,7 @@ fn one(
         .ledger
         .units(&row.id)?
         .into_iter()
-        .rfind(|unit| unit.new.session == session)
+        .rfind(|unit| unit.new.session == session.id && unit.new.step == session.step)
         .ok_or_else(|| Fatal::failed("the session's unit is gone from the ledger"))?;
     let attacks = context.ledger.attacks(unit.id)?;
     let stored = attacks
@@ -97,7 +98,7 @@ fn one(
         .rev()
         .find(|attack| attack.exploit == id && !attack.repeat);
     let Some(stored) = stored else {
-        return Err(Fatal::usage(format!("{id} was not run in {session}")));
+        return Err(Fatal::usage(format!("{id} was not run in {}", session.id)));
     };
     if stored_only {
         let exchanges: Vec<Exchange> = context

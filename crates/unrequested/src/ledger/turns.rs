@@ -31,6 +31,8 @@ pub(crate) struct Ended<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct TurnRow {
     pub(crate) step: String,
+    /// What the agent was given; an older tool kept only the step.
+    pub(crate) prompt: Option<String>,
     pub(crate) state: String,
     pub(crate) took_ms: u64,
     pub(crate) conversation: Option<String>,
@@ -120,13 +122,14 @@ impl Ledger {
         type Row = (TurnRow, Option<String>, Option<String>);
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total, asked FROM turn
+                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total, asked, prompt FROM turn
                  WHERE run = ? AND session = ? ORDER BY id",
             )?;
             statement
                 .query_map(params![run, session], |row| {
                     let turn = TurnRow {
                         step: row.get(0)?,
+                        prompt: row.get(7)?,
                         state: row.get(1)?,
                         took_ms: row.get(2)?,
                         conversation: row.get(3)?,
