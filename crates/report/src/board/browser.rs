@@ -3,7 +3,6 @@
 //! Keys are pressed through Chromium's own pipe (`--remote-debugging-pipe`), so that focus and links do what they do for a
 //! person; nothing is imitated by a script.
 
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::tests::{board, prove, run};
-use crate::html::browser::{browser, look};
+use crate::html::browser::{browser, complaints, look};
 
 struct Folder(PathBuf);
 
@@ -264,43 +263,7 @@ fn a_run_of_hostile_words_is_safe_and_readable_on_desktop_and_phone_light_and_da
         ("phone-dark", 360, true, ""),
     ] {
         let (found, asked) = look(&program, &folder.0, (&page, name, at), width, dark);
-        for (what, holds) in [
-            (
-                "nothing ran",
-                found["pwned"] == false && found["handlers"] == 0,
-            ),
-            ("no foreign element", found["foreign"] == ours),
-            (
-                "fits the width",
-                found["folded"] == 0
-                    && found["unfolded"] == 0
-                    && found["outside"].as_array().unwrap().is_empty(),
-            ),
-            ("contrast", found["contrast"].as_f64().unwrap() >= 4.5),
-            ("the reader's scheme", found["dark"] == dark),
-            ("headings", found["h1"] == 1 && found["skipped"] == false),
-            (
-                "landmarks and names",
-                found["landmarks"] == true && found["named"] == true,
-            ),
-            (
-                "tables and code for screen readers",
-                found["scopes"] == true && found["scrolled"] == true,
-            ),
-            (
-                "letters of a size",
-                found["small"].as_f64().unwrap() >= 12.0,
-            ),
-            ("the app's words as text", found["shown"] == true),
-        ] {
-            if !holds {
-                let _ = writeln!(wrong, "{name}: {what}: {found}");
-            }
-        }
-        let known = ["/probe.html", "/page.html", "/favicon.ico"];
-        if asked.iter().any(|path| !known.contains(&path.as_str())) {
-            let _ = writeln!(wrong, "{name}: asked for {asked:?}");
-        }
+        wrong += &complaints(name, (&found, &asked), dark, ours);
     }
     assert!(wrong.is_empty(), "{wrong}");
 }

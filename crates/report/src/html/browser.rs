@@ -62,11 +62,12 @@ frame.addEventListener("load", () => {
 });
 </script>"#;
 
+/// A browser, or a word that there is none.
 pub(crate) fn browser() -> Option<String> {
     if let Ok(named) = std::env::var("UNREQUESTED_BROWSER") {
         return Some(named);
     }
-    ["chromium", "chromium-browser", "google-chrome"]
+    let found = ["chromium", "chromium-browser", "google-chrome"]
         .into_iter()
         .find(|name| {
             let tried = Command::new(name)
@@ -75,8 +76,12 @@ pub(crate) fn browser() -> Option<String> {
                 .stderr(Stdio::null())
                 .status();
             tried.is_ok_and(|status| status.success())
-        })
-        .map(str::to_owned)
+        });
+    if found.is_none() {
+        let _ =
+            std::io::stderr().write_all(b"NOT RUN: no chromium here: apt-get install chromium\n");
+    }
+    found.map(str::to_owned)
 }
 
 /// Serves the page and the probe on loopback, and keeps what was asked for.
@@ -216,13 +221,59 @@ fn the_probe_sees_what_it_looks_for() {
     assert!(asked.contains(&"/leak.png".to_owned()), "{asked:?}");
 }
 
+/// What a page that was looked at lacks; `drawings` are its own.
+pub(crate) fn complaints(
+    name: &str,
+    (found, asked): (&Value, &[String]),
+    dark: bool,
+    drawings: usize,
+) -> String {
+    let mut wrong = String::new();
+    for (what, holds) in [
+        (
+            "nothing ran",
+            found["pwned"] == false && found["handlers"] == 0,
+        ),
+        ("no foreign element", found["foreign"] == drawings),
+        (
+            "fits the width",
+            found["folded"] == 0
+                && found["unfolded"] == 0
+                && found["outside"].as_array().unwrap().is_empty(),
+        ),
+        ("contrast", found["contrast"].as_f64().unwrap() >= 4.5),
+        ("the reader's scheme", found["dark"] == dark),
+        ("headings", found["h1"] == 1 && found["skipped"] == false),
+        (
+            "landmarks and names",
+            found["landmarks"] == true && found["named"] == true,
+        ),
+        (
+            "tables and code for screen readers",
+            found["scopes"] == true && found["scrolled"] == true,
+        ),
+        (
+            "letters of a size",
+            found["small"].as_f64().unwrap() >= 12.0,
+        ),
+        ("the app's words as text", found["shown"] == true),
+    ] {
+        if !holds {
+            let _ = writeln!(wrong, "{name}: {what}: {found}");
+        }
+    }
+    let ours = ["/probe.html", "/page.html", "/favicon.ico"];
+    if asked.iter().any(|path| !ours.contains(&path.as_str()))
+        || !asked.contains(&"/page.html".to_owned())
+    {
+        let _ = writeln!(wrong, "{name}: asked for {asked:?}");
+    }
+    wrong
+}
+
 #[test]
 fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
-    let Some(program) = browser() else {
-        let _ =
-            std::io::stderr().write_all(b"NOT RUN: no chromium here: apt-get install chromium\n");
-        return;
-    };
+    let Some(program) = browser() else { return };
     let run = run();
     let mut report = report(&run);
     let folder = std::env::temp_dir().join(format!("unrequested-browser-{}", std::process::id()));
@@ -237,46 +288,7 @@ fn a_hostile_report_is_safe_and_readable_on_desktop_and_phone_light_and_dark() {
         report.hardening = hardening;
         let page = super::render(&report);
         let (found, asked) = look(&program, &folder, (&page, name, ""), width, dark);
-        let contrast = found["contrast"].as_f64().unwrap();
-        for (what, holds) in [
-            (
-                "nothing ran",
-                found["pwned"] == false && found["handlers"] == 0,
-            ),
-            ("no foreign element", found["foreign"] == 0),
-            (
-                "fits the width",
-                found["folded"] == 0
-                    && found["unfolded"] == 0
-                    && found["outside"].as_array().unwrap().is_empty(),
-            ),
-            ("contrast", contrast >= 4.5),
-            ("the reader's scheme", found["dark"] == dark),
-            ("headings", found["h1"] == 1 && found["skipped"] == false),
-            (
-                "landmarks and names",
-                found["landmarks"] == true && found["named"] == true,
-            ),
-            (
-                "tables and code for screen readers",
-                found["scopes"] == true && found["scrolled"] == true,
-            ),
-            (
-                "letters of a size",
-                found["small"].as_f64().unwrap() >= 12.0,
-            ),
-            ("the app's words as text", found["shown"] == true),
-        ] {
-            if !holds {
-                let _ = writeln!(wrong, "{name}: {what}: {found}");
-            }
-        }
-        let ours = ["/probe.html", "/page.html", "/favicon.ico"];
-        if asked.iter().any(|path| !ours.contains(&path.as_str()))
-            || !asked.contains(&"/page.html".to_owned())
-        {
-            let _ = writeln!(wrong, "{name}: asked for {asked:?}");
-        }
+        wrong += &complaints(name, (&found, &asked), dark, 0);
         if let Ok(pictures) = std::env::var("UNREQUESTED_PICTURES") {
             let shot = format!("--screenshot={pictures}/{name}.png");
             let size = format!("--window-size={},2200", width.max(500));
