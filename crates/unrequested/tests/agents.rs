@@ -277,6 +277,23 @@ fn what_was_found_is_told_in_part_and_what_became_of_it_is_said() {
 }
 
 #[test]
+fn an_app_that_does_not_start_is_told_nothing_and_ends_its_session() {
+    let dir = folder("no-app");
+    study_in(&dir, r#""codex""#, r#""fastapi""#, "feedback", 1);
+    let mut script = script(Vec::new());
+    script.commands = vec![(6, "echo exit 3 > start.sh".into())];
+    let server = Server::start(script).unwrap();
+    let (run, said) = done(bench(&dir, &server), 0);
+    assert_eq!(run["complete"], true, "{said}");
+    let codex = session(&run, "fastapi/codex");
+    assert_eq!(codex["step"], "6-production");
+    assert_eq!(codex["trouble"]["fault"], "app", "{said}");
+    assert!(codex.get("feedback").is_none());
+    assert_eq!(turns(&dir).len(), 6, "the last prompt has nothing to tell");
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
 fn the_checklist_is_in_front_of_both_agents_from_the_first_prompt_on() {
     let dir = folder("checklist");
     study_in(
