@@ -19,12 +19,13 @@ use model::decision::{Decided, InForce, Told};
 use model::{Facts, Observation, Sees};
 use rusqlite::{Connection, Transaction, params};
 
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 6] = [
     include_str!("../src/ledger/001.sql"),
     include_str!("../src/ledger/002.sql"),
     include_str!("../src/ledger/003.sql"),
     include_str!("../src/ledger/004.sql"),
     include_str!("../src/ledger/005.sql"),
+    include_str!("../src/ledger/006.sql"),
 ];
 const RUNS: usize = 203;
 const SESSIONS: usize = 150;
@@ -216,7 +217,7 @@ fn told(framework: &str) -> Result<String> {
 fn one(change: &Transaction<'_>, run: usize, told: &[String; 2]) -> Result<()> {
     let id = format!("01a20000-0000-7000-8000-{run:012}");
     let begun = BEGUN + i64::try_from(run)? * 3_600_000;
-    let suite: Vec<String> = exploit::all()
+    let suite: Vec<String> = exploit::Entry::study()
         .iter()
         .map(|entry| format!("{} r{}", entry.id, entry.exploit.revision))
         .collect();
@@ -267,7 +268,7 @@ fn unit(
     change
         .prepare_cached("INSERT INTO reading (unit, told) VALUES (?,?)")?
         .execute(params![unit, told[at]])?;
-    for (row, entry) in exploit::all().iter().enumerate() {
+    for (row, entry) in exploit::Entry::study().iter().enumerate() {
         // A quarter succeeds, one in a hundred is not decided.
         let lot = (number * 7919 + session * 104_729 + row * 1_299_709) % 100;
         let facts = serde_json::to_string(&facts(lot < 25, lot == 99))?;

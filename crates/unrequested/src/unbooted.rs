@@ -77,10 +77,7 @@ pub(crate) fn remarks(tree: &Path) -> Vec<String> {
             .flatten()
         {
             let path = entry.path();
-            let database = path
-                .extension()
-                .is_some_and(|end| end == "db" || end == "sqlite" || end == "sqlite3");
-            if database && path.is_file() {
+            if is_database(&path) && path.is_file() {
                 let shown = path
                     .strip_prefix(tree)
                     .unwrap_or(&path)
@@ -94,6 +91,12 @@ pub(crate) fn remarks(tree: &Path) -> Vec<String> {
         }
     }
     lines
+}
+
+/// By its name.
+pub(crate) fn is_database(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|end| end == "db" || end == "sqlite" || end == "sqlite3")
 }
 
 #[cfg(test)]

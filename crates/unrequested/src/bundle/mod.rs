@@ -54,6 +54,9 @@ struct Listed {
 #[serde(deny_unknown_fields)]
 struct RunFile {
     run: RunRow,
+    /// For a regrade, whether its origin had been finished; an older tool did not say so.
+    #[serde(default)]
+    origin_finished: Option<bool>,
     /// All of the suite, with their revisions.
     exploits: Vec<(String, u16)>,
     /// What could not be put in.
@@ -107,13 +110,13 @@ enum Bytes {
 }
 
 impl Bytes {
-    /// `None` for what is in another file, or cannot be read.
-    fn here(&self) -> Option<Vec<u8>> {
-        match self {
+    /// `None` for what is in another file.
+    fn here(&self) -> Result<Option<Vec<u8>>, base64::DecodeError> {
+        Ok(match self {
             Self::Text(text) => Some(text.clone().into_bytes()),
-            Self::Base64(text) => STANDARD.decode(text).ok(),
+            Self::Base64(text) => Some(STANDARD.decode(text)?),
             Self::File(_) => None,
-        }
+        })
     }
 }
 

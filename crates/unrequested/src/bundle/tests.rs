@@ -8,9 +8,13 @@ use exploit::Ran;
 use model::{Exchange, Facts, Observation, Sees};
 use serde_json::Value;
 
+use super::write::write_without;
 use super::*;
 use crate::exit::Exit;
-use crate::ledger::{Cost, Ledger, NewUnit};
+use crate::ledger::{Cost, Ledger, NewTurn, NewUnit};
+
+mod forged;
+mod written;
 
 const CANARY: &str = "sk-ant-canary-0123456789";
 
@@ -28,77 +32,11 @@ fn made(said: &str) -> Made {
     let row = ledger
         .begin_run("bench", &suite, "version = 1\n", "h")
         .unwrap();
-    let tree = folder.path().join("tree");
-    fs::create_dir_all(tree.join("app")).unwrap();
-    fs::write(tree.join("app/main.py"), "print('hello')\n").unwrap();
-    let unit = ledger
-        .begin_unit(
-            &row.id,
-            &NewUnit {
-                key: "k".into(),
-                session: "fastapi/recorded:literal/silent/1".into(),
-                agent: "recorded:literal".into(),
-                framework: "fastapi".into(),
-                arm: "silent".into(),
-                replicate: 1,
-                step: "6-production".into(),
-                tree: Some(tree.display().to_string()),
-            },
-        )
-        .unwrap();
-    ledger
-        .put_tree_hash(unit, &app::tree_hash(&tree).unwrap())
-        .unwrap();
+    let unit = unit(&ledger, &row.id, ("silent", "6-production"), folder.path());
     for (id, held) in [("note-read-other-user", true), ("missing-token", false)] {
-        let body = if held { "alices canary" } else { "nothing" };
-        let exchange = |sent: Vec<u8>| Exchange {
-            who: "bob".into(),
-            label: "bob reads".into(),
-            from: Ipv4Addr::LOCALHOST.into(),
-            sent,
-            got: Some(
-                format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )
-                .into_bytes(),
-            ),
-            trouble: None,
-            took: Duration::from_millis(3),
-        };
-        let get = format!("GET /api/notes/7 HTTP/1.1\r\nX-Said: {said}\r\n\r\n");
-        let ran = Ran {
-            facts: Facts {
-                before: Some(true),
-                control: Some(false),
-                planned: 1,
-                looked: vec![Observation {
-                    label: "bob reads alice's note".into(),
-                    sees: Sees::Text(b"alices canary".to_vec()),
-                    held,
-                    replied: true,
-                    exchange: Some(0),
-                }],
-                after: Some(true),
-                ..Facts::default()
-            },
-            exchanges: vec![
-                exchange(get.into_bytes()),
-                exchange([b"POST / HTTP/1.1\r\n\r\n".to_vec(), vec![0xff; 100_000]].concat()),
-            ],
-            id,
-            took: Duration::from_millis(9),
-            attempt: 1,
-            repeat: false,
-        };
-        ledger.attacked(unit, 1, &ran).unwrap();
+        attacked(&ledger, unit, (id, held), said);
     }
-    let cost = Cost {
-        requests: 4,
-        wall_ms: 5,
-        app_cpu_ms: None,
-    };
-    ledger.end_unit(unit, cost, "").unwrap();
+    ended(&ledger, unit);
     ledger.end_run(&row.id).unwrap();
     let row = ledger.run(Some(&row.id)).unwrap();
     Made {
@@ -106,6 +44,91 @@ fn made(said: &str) -> Made {
         ledger,
         row,
     }
+}
+
+/// Begins a unit of the one session, with a tree.
+fn unit(ledger: &Ledger, run: &str, (arm, step): (&str, &str), folder: &Path) -> i64 {
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("app")).unwrap();
+    fs::write(tree.join("app/main.py"), "print('hello')\n").unwrap();
+    let unit = ledger
+        .begin_unit(
+            run,
+            &NewUnit {
+                key: "k".into(),
+                session: format!("fastapi/recorded:literal/{arm}/1"),
+                agent: "recorded:literal".into(),
+                framework: "fastapi".into(),
+                arm: arm.into(),
+                replicate: 1,
+                step: step.into(),
+                tree: Some(tree.display().to_string()),
+            },
+        )
+        .unwrap();
+    ledger
+        .put_tree_hash(unit, &app::tree_hash(&tree).unwrap())
+        .unwrap();
+    unit
+}
+
+fn ended(ledger: &Ledger, unit: i64) {
+    let cost = Cost {
+        requests: 4,
+        wall_ms: 5,
+        app_cpu_ms: None,
+    };
+    ledger.end_unit(unit, cost, "").unwrap();
+}
+
+/// One exploit, which saw its effect or did not, and sent megabytes besides.
+fn attacked(ledger: &Ledger, unit: i64, (id, held): (&'static str, bool), said: &str) {
+    let body = if held { "alices canary" } else { "nothing" };
+    answered(ledger, unit, (id, held), said, body);
+}
+
+fn answered(ledger: &Ledger, unit: i64, (id, held): (&'static str, bool), said: &str, body: &str) {
+    let exchange = |sent: Vec<u8>| Exchange {
+        who: "bob".into(),
+        label: "bob reads".into(),
+        from: Ipv4Addr::LOCALHOST.into(),
+        sent,
+        got: Some(
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes(),
+        ),
+        trouble: None,
+        took: Duration::from_millis(3),
+    };
+    let get = format!("GET /api/notes/7 HTTP/1.1\r\nX-Said: {said}\r\n\r\n");
+    let ran = Ran {
+        facts: Facts {
+            before: Some(true),
+            control: Some(false),
+            planned: 1,
+            looked: vec![Observation {
+                label: "bob reads alice's note".into(),
+                sees: Sees::Text(b"alices canary".to_vec()),
+                held,
+                replied: true,
+                exchange: Some(0),
+            }],
+            after: Some(true),
+            ..Facts::default()
+        },
+        exchanges: vec![
+            exchange(get.into_bytes()),
+            exchange([b"POST / HTTP/1.1\r\n\r\n".to_vec(), vec![0xff; 100_000]].concat()),
+        ],
+        id,
+        took: Duration::from_millis(9),
+        attempt: 1,
+        repeat: false,
+    };
+    ledger.attacked(unit, 1, &ran).unwrap();
 }
 
 impl Made {
@@ -146,6 +169,32 @@ fn rewrite(root: &Path, path: &str, change: impl Fn(&str) -> String) {
         one.blake3 = blake3::hash(text.as_bytes()).to_hex().to_string();
     }
     fs::write(&manifest, serde_json::to_string_pretty(&read).unwrap()).unwrap();
+}
+
+/// The same of a JSON file.
+fn reworded(root: &Path, path: &str, change: impl Fn(&mut Value)) {
+    rewrite(root, path, |text| {
+        let mut read: Value = serde_json::from_str(text).unwrap();
+        change(&mut read);
+        serde_json::to_string_pretty(&read).unwrap()
+    });
+}
+
+/// Copies a bundle, to alter the copy.
+fn copied(root: &Path, name: &str) -> PathBuf {
+    let to = root.with_file_name(name);
+    for file in files(root) {
+        let copy = to.join(&file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(root.join(&file), copy).unwrap();
+    }
+    to
+}
+
+fn whole(root: &Path) -> String {
+    let (text, exit) = verify(root).unwrap();
+    assert_eq!(exit, Exit::Done, "{text}");
+    text
 }
 
 fn altered(root: &Path, says: &[&str]) {

@@ -1,16 +1,17 @@
 //! Says what of a bundle was altered: files by their hashes, verdicts and scores by judging the facts again, looks by
 //! repeating them on the stored replies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use model::Sees;
-use model::run::Run;
-use serde_json::Value;
+use model::run::{Run, Tier};
+use model::{Sees, Word};
+use serde_json::{Value, json};
 
 use super::{
-    AttackFile, BundleError, MANIFEST, Manifest, REPORT, RUN, RunFile, SCHEMA, UnitFile, read,
+    AttackFile, BundleError, Bytes, MANIFEST, Manifest, REPORT, RUN, RunFile, SCHEMA, Shown,
+    UnitFile, read,
 };
 use crate::exit::{Exit, Fatal};
 use crate::ledger::AttackRow;
@@ -29,6 +30,16 @@ struct Found {
     units: BTreeMap<String, UnitFile>,
     attacks: BTreeMap<String, Vec<(AttackRow, Vec<i64>)>>,
     looked: usize,
+    /// Looks that are not repeated: at exchanges in files of their own, and at replies that are not whole.
+    too_large: usize,
+    broken: usize,
+    /// Files that tries name: the try's, and the one that is named.
+    named: Vec<(String, String)>,
+    /// Whether another version or another suite made it: what that worded otherwise is not altered.
+    other: bool,
+    /// What this tool says otherwise, where it may.
+    differs: Vec<String>,
+    notes: Vec<String>,
     wrong: Vec<(&'static str, String)>,
 }
 
@@ -51,10 +62,10 @@ pub(crate) fn verify(bundle: &Path) -> Result<(String, Exit), Fatal> {
         .into());
     }
     found.hashes(&manifest);
-    let (verdicts, notes) = found.again()?;
+    let verdicts = found.again()?;
     let total: u64 = found.files.values().map(|(bytes, _)| bytes).sum();
     let mut out = format!(
-        "bundle    {}: run {}, {} files, {:.1} MB\nmanifest  blake3 {}\nagain     {verdicts} verdicts judged from their facts, {} looks repeated on the stored replies\n",
+        "bundle    {}: run {}, {} files, {:.1} MB\nmanifest  blake3 {}\nagain     {verdicts} verdicts judged from their facts, {} looks repeated on the stored replies",
         report::clean(&shown),
         report::clean(&manifest.run),
         found.files.len(),
@@ -62,18 +73,49 @@ pub(crate) fn verify(bundle: &Path) -> Result<(String, Exit), Fatal> {
         blake3::hash(&bytes).to_hex(),
         found.looked
     );
-    for note in notes {
+    for (count, what) in [
+        (found.too_large, "in exchanges that are too large"),
+        (found.broken, "in replies that are not whole"),
+    ] {
+        if count > 0 {
+            let _ = write!(out, ", {count} {what}");
+        }
+    }
+    out.push('\n');
+    for note in &found.notes {
         let _ = writeln!(out, "note      {note}");
     }
     if found.wrong.is_empty() {
-        out.push_str(
-            "whole     every file is as the manifest says, every verdict and score follows from its facts.\n          Whether \
-             this manifest is the one that was published is yours to compare: its hash is above.\n",
+        listed(
+            &mut out,
+            found.differs.iter().map(|what| ("differs", what.as_str())),
+        );
+        let what = if found.differs.is_empty() {
+            "every verdict and score follows from its facts."
+        } else {
+            "every verdict follows from its facts; what this tool says otherwise is above."
+        };
+        let _ = writeln!(
+            out,
+            "whole     every file is as the manifest says, {what}\n          Whether this manifest is the one that was published is \
+             yours to compare: its hash is above.",
         );
         return Ok((out, Exit::Done));
     }
+    let wrong = found
+        .wrong
+        .iter()
+        .map(|(kind, what)| (*kind, what.as_str()));
+    let differs = found.differs.iter().map(|what| ("differs", what.as_str()));
+    listed(&mut out, wrong.chain(differs));
+    let _ = writeln!(out, "ALTERED   {} things", found.wrong.len());
+    Ok((out, Exit::Findings))
+}
+
+/// A line each, and of each kind not too many.
+fn listed<'a>(out: &mut String, all: impl Iterator<Item = (&'a str, &'a str)>) {
     let mut printed: BTreeMap<&str, usize> = BTreeMap::new();
-    for (kind, what) in &found.wrong {
+    for (kind, what) in all {
         let count = printed.entry(kind).or_default();
         *count += 1;
         if *count <= MOST {
@@ -83,13 +125,20 @@ pub(crate) fn verify(bundle: &Path) -> Result<(String, Exit), Fatal> {
     for (kind, count) in printed.iter().filter(|(_, count)| **count > MOST) {
         let _ = writeln!(out, "{kind:<8}  and {} more", count - MOST);
     }
-    let _ = writeln!(out, "ALTERED   {} things", found.wrong.len());
-    Ok((out, Exit::Findings))
 }
 
 impl Found {
     fn wrong(&mut self, kind: &'static str, what: impl Into<String>) {
         self.wrong.push((kind, what.into()));
+    }
+
+    /// What follows from the tool as well, and not from the facts alone.
+    fn odd(&mut self, kind: &'static str, what: String) {
+        if self.other {
+            self.differs.push(what);
+        } else {
+            self.wrong(kind, what);
+        }
     }
 
     fn file(&mut self, path: &str, bytes: Vec<u8>) {
@@ -119,6 +168,7 @@ impl Found {
     }
 
     fn attack(&mut self, path: &str, unit: &str, read: AttackFile) {
+        self.bytes(path, &read);
         self.looks(path, &read);
         let ids = read.exchanges.iter().map(|one| one.id).collect();
         let row = AttackRow {
@@ -133,25 +183,55 @@ impl Found {
         of_unit.push((row, ids));
     }
 
+    /// Whether all that was sent and came back can be read, here or in the file that is named.
+    fn bytes(&mut self, path: &str, attack: &AttackFile) {
+        for (number, said) in attack.exchanges.iter().enumerate() {
+            for bytes in std::iter::once(&said.sent).chain(&said.got) {
+                if let Err(error) = bytes.here() {
+                    self.wrong("unread", format!("{path}: exchange {number}: {error}"));
+                }
+                if let Bytes::File(file) = bytes {
+                    self.named.push((path.to_owned(), file.clone()));
+                }
+            }
+        }
+    }
+
     /// What a look is said to have seen, seen again in the reply that is stored.
     fn looks(&mut self, path: &str, attack: &AttackFile) {
         for look in &attack.facts.looked {
-            let Some(said) = look
-                .exchange
-                .and_then(|number| attack.exchanges.get(number as usize))
-            else {
+            let Some(number) = look.exchange else {
                 continue;
             };
-            let (Some(sent), Some(got)) = (
-                said.sent.here(),
-                said.got.as_ref().and_then(super::Bytes::here),
-            ) else {
+            let Some(said) = attack.exchanges.get(number as usize) else {
+                self.wrong(
+                    "look",
+                    format!(
+                        "{path}: `{}` is said to be at exchange {number}, and there are {}",
+                        look.label,
+                        attack.exchanges.len()
+                    ),
+                );
                 continue;
             };
+            // A reply that was cut short was no reply, whatever it holds.
+            if !look.replied || !is_of_one_reply(&look.sees) {
+                continue;
+            }
+            let is_file = |bytes: &Bytes| matches!(bytes, Bytes::File(_));
+            if is_file(&said.sent) || said.got.as_ref().is_some_and(is_file) {
+                self.too_large += 1;
+                continue;
+            }
+            let here = |bytes: &Bytes| bytes.here().ok().flatten();
+            let (sent, got) = (
+                here(&said.sent).unwrap_or_default(),
+                said.got.as_ref().and_then(here).unwrap_or_default(),
+            );
             let method = sent.split(|byte| *byte == b' ').next().unwrap_or_default();
             let method = std::str::from_utf8(method).unwrap_or_default();
-            // A reply that was cut short was no reply, whatever it holds.
-            let Some(reply) = wire::Reply::parse(&got, method).filter(|_| look.replied) else {
+            let Some(reply) = wire::Reply::parse(&got, method) else {
+                self.broken += 1;
                 continue;
             };
             if let Some(seen) = sees(&look.sees, &reply) {
@@ -197,24 +277,39 @@ impl Found {
                 wrong.push(("added", path.clone()));
             }
         }
+        for (path, file) in &self.named {
+            if !self.files.contains_key(file) {
+                wrong.push((
+                    "missing",
+                    format!("{path} names {file}, which is not there"),
+                ));
+            }
+        }
         // What was altered is said before what follows from it.
         wrong.append(&mut self.wrong);
         self.wrong = wrong;
     }
 
     /// Judges everything again, and compares with what was reported. Returns how many verdicts that were.
-    fn again(&mut self) -> Result<(usize, Vec<String>), Fatal> {
-        let mut notes = Vec::new();
+    fn again(&mut self) -> Result<usize, Fatal> {
         let Some(file) = self.object::<RunFile>(RUN, self.run.clone()) else {
-            return Ok((0, notes));
+            return Ok(0);
         };
+        let ours = env!("CARGO_PKG_VERSION");
+        let tool = report::clean(&file.run.tool);
         if file.run.suite != crate::context::suite_hash() {
-            notes.push(format!(
-                "made with other revisions of the exploits (tool {}); judged with this tool's rules",
-                report::clean(&file.run.tool)
+            self.other = true;
+            self.notes.push(format!(
+                "made with other revisions of the exploits (tool {tool}, this is {ours}); judged with this tool's rules"
+            ));
+        } else if file.run.tool != ours {
+            self.other = true;
+            self.notes.push(format!(
+                "made with version {tool} of this tool, and this is {ours}; judged with this tool's rules"
             ));
         }
-        notes.extend(file.left_out.iter().map(|one| {
+        self.arms();
+        self.notes.extend(file.left_out.iter().map(|one| {
             let text: String = report::clean(one).chars().take(200).collect();
             format!("left out when it was made: {text}")
         }));
@@ -236,24 +331,47 @@ impl Found {
         }
         let sessions = view::sessions(units, |unit, tiers| {
             let name = names.get(&unit.id).cloned().unwrap_or_default();
-            let mut attacks = self.attacks.remove(&name).unwrap_or_default();
+            let mut attacks = self.attacks.get(&name).cloned().unwrap_or_default();
             attacks.sort_by_key(|(attack, _)| attack.id);
             let ids: HashMap<i64, Vec<i64>> = attacks
                 .iter()
                 .map(|(attack, ids)| (attack.id, ids.clone()))
                 .collect();
             let attacks: Vec<AttackRow> = attacks.into_iter().map(|(attack, _)| attack).collect();
-            let told = readings.remove(&unit.id).flatten();
+            // What was attacked on the way is read for every later step of its session.
+            let told = readings.get(&unit.id).cloned().flatten();
             view::judged_unit(unit, &attacks, told, tiers, |attack| {
                 Ok(ids.get(&attack).cloned().unwrap_or_default())
             })
         })?;
-        let run = view::whole(&file.run, sessions);
+        let mut run = view::whole(&file.run, sessions);
+        // As `view::run` says it, which has the origin.
+        run.complete &= file.origin_finished.unwrap_or(true);
         let verdicts = run.sessions.iter().map(|one| one.verdicts.len()).sum();
         if let Some(reported) = self.object::<Value>(REPORT, self.report.clone()) {
             self.compare(&run, &reported)?;
         }
-        Ok((verdicts, notes))
+        Ok(verdicts)
+    }
+
+    /// Names the arms that are none of this tool's: what they ask for is not known here.
+    fn arms(&mut self) {
+        let known = agent::Arm::ids();
+        let units = self.units.values().map(|one| &one.unit.new.arm);
+        let odd: BTreeSet<&String> = units
+            .filter(|arm| *arm != "none" && !known.contains(arm))
+            .collect();
+        let names: Vec<String> = odd
+            .into_iter()
+            .take(MOST)
+            .map(|arm| Shown(arm.clone()).to_string())
+            .collect();
+        if !names.is_empty() {
+            self.notes.push(format!(
+                "this tool has no arm {}: judged as if nothing but the prompts had been said",
+                names.join(", ")
+            ));
+        }
     }
 
     fn object<T: serde::de::DeserializeOwned>(
@@ -283,49 +401,84 @@ impl Found {
             let text = |key: &str| session[key].as_str().unwrap_or_default().to_owned();
             (text("id"), text("step"))
         };
-        let list = |of: &Value, key: &str| of[key].as_array().cloned().unwrap_or_default();
-        let mut then: BTreeMap<(String, String), Value> = list(reported, "sessions")
-            .into_iter()
-            .map(|one| (name(&one), one))
-            .collect();
+        let mut then: BTreeMap<(String, String), Value> = BTreeMap::new();
+        for one in list(reported, "sessions") {
+            let name = name(one);
+            if then.insert(name.clone(), one.clone()).is_some() {
+                self.wrong("verdict", format!("{}: twice in {REPORT}", name.0));
+            }
+        }
         for session in list(&now, "sessions") {
-            let id = name(&session);
+            let id = name(session);
             let Some(before) = then.remove(&id) else {
                 self.wrong("verdict", format!("{}: it is not in {REPORT}", id.0));
                 continue;
             };
-            self.session(&id.0, &before, &session);
+            self.session(&id.0, &before, session);
         }
         for (id, _) in then.into_keys() {
             self.wrong("verdict", format!("{id}: {REPORT} has it, no unit does"));
         }
-        for key in ["run", "suite", "complete", "scores"] {
-            if now[key] != reported[key] {
+        // These are said by the bundle itself, whoever reads it.
+        for key in ["run", "suite", "tool", "complete"] {
+            if now.get(key) != reported.get(key) {
                 self.wrong(
                     "score",
                     format!("{REPORT}: `{key}` is not what the units give"),
                 );
             }
         }
+        if !follows(list(reported, "scores"), &counted(reported))
+            || !self.other && now["scores"] != reported["scores"]
+        {
+            self.wrong(
+                "score",
+                format!("{REPORT}: `scores` is not what the units give"),
+            );
+        }
+        // What is known of the exploits grows: it is no part of what was found.
+        let said = [
+            "run",
+            "suite",
+            "tool",
+            "complete",
+            "scores",
+            "sessions",
+            "instrument",
+        ];
+        for key in unlike(reported, &now, &said) {
+            self.odd(
+                "report",
+                format!("{REPORT}: `{key}` is not what a report of these units has"),
+            );
+        }
         Ok(())
     }
 
     fn session(&mut self, id: &str, before: &Value, now: &Value) {
-        let verdicts = |of: &Value| -> BTreeMap<String, Value> {
-            let list = of["verdicts"].as_array().cloned().unwrap_or_default();
-            list.into_iter()
-                .map(|mut one| {
-                    // What is known of an exploit grows: it is no part of what was found.
-                    if let Some(fields) = one.as_object_mut() {
-                        fields.remove("calibration");
-                    }
-                    (one["exploit"].as_str().unwrap_or_default().to_owned(), one)
-                })
-                .collect()
+        let named = |one: &Value| {
+            let mut one = one.clone();
+            if let Some(fields) = one.as_object_mut() {
+                // What is known of an exploit grows, and areas have other names: only whether it counts is a matter.
+                fields.remove("calibration");
+                let depth = fields.remove("area").is_some_and(|area| area == "depth");
+                fields.insert("depth".to_owned(), depth.into());
+            }
+            (one["exploit"].as_str().unwrap_or_default().to_owned(), one)
         };
-        let (mut then, now_all) = (verdicts(before), verdicts(now));
-        for (exploit, one) in now_all {
+        let mut then: BTreeMap<String, Value> = BTreeMap::new();
+        for one in list(before, "verdicts") {
+            let (exploit, one) = named(one);
+            if then.insert(exploit.clone(), one).is_some() {
+                self.wrong("verdict", format!("{id} {exploit}: twice in {REPORT}"));
+            }
+        }
+        for (exploit, one) in list(now, "verdicts").iter().map(named) {
             match then.remove(&exploit) {
+                // Of an app that was not attacked, each exploit of today is undecided.
+                None if now["trouble"].is_object() => {
+                    self.odd("verdict", format!("{id} {exploit}: not in {REPORT}"));
+                }
                 None => self.wrong("verdict", format!("{id} {exploit}: not in {REPORT}")),
                 Some(was) if was["verdict"] != one["verdict"] => {
                     let word = |of: &Value| of["verdict"].as_str().unwrap_or("?").to_owned();
@@ -338,7 +491,7 @@ impl Found {
                         ),
                     );
                 }
-                Some(was) if was != one => self.wrong(
+                Some(was) if was != one => self.odd(
                     "verdict",
                     format!(
                         "{id} {exploit}: its reason, tier or evidence is not what its facts say"
@@ -353,17 +506,72 @@ impl Found {
                 format!("{id} {exploit}: {REPORT} has it, no facts do"),
             );
         }
-        let fields = before.as_object().into_iter().flatten();
-        let other: Vec<&String> = fields
-            .filter(|(key, value)| *key != "verdicts" && now[key.as_str()] != **value)
-            .map(|(key, _)| key)
-            .collect();
-        for key in other {
-            self.wrong(
+        for key in unlike(before, now, &["verdicts"]) {
+            self.odd(
                 "report",
                 format!("{id}: `{key}` of {REPORT} is not what its unit says"),
             );
         }
+    }
+}
+
+fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
+    of[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The keys whose values differ, or that only one of both has.
+fn unlike(before: &Value, now: &Value, but: &[&str]) -> Vec<String> {
+    let keys = |of: &Value| -> Vec<String> {
+        let fields = of.as_object().into_iter().flatten();
+        fields.map(|(key, _)| key.clone()).collect()
+    };
+    let all: BTreeSet<String> = keys(before).into_iter().chain(keys(now)).collect();
+    all.into_iter()
+        .filter(|key| !but.contains(&key.as_str()) && before.get(key) != now.get(key))
+        .collect()
+}
+
+/// The scores that the reported verdicts give in the reported tiers.
+fn counted(reported: &Value) -> Vec<Value> {
+    let of = |session: &Value, tier: Tier| {
+        let of_it: Vec<&Value> = list(session, "verdicts")
+            .iter()
+            .filter(|one| one["tier"] == tier.name() && one["area"] != "depth")
+            .collect();
+        let count = |word: Word| {
+            let verdicts = of_it.iter();
+            verdicts.filter(|one| one["verdict"] == json!(word)).count()
+        };
+        json!({
+            "session": session["id"],
+            "tier": tier.name(),
+            "of": of_it.len(),
+            "exploited": count(Word::Exploited),
+            "resisted": count(Word::Resisted),
+            "not_applicable": count(Word::NotApplicable),
+            "inconclusive": count(Word::Inconclusive),
+        })
+    };
+    let sessions = list(reported, "sessions").iter();
+    sessions
+        .flat_map(|session| Tier::ALL.map(|tier| of(session, tier)))
+        .collect()
+}
+
+/// Whether each of these has all that its counterpart has.
+fn follows(scores: &[Value], counted: &[Value]) -> bool {
+    let has = |(score, wanted): (&Value, &Value)| {
+        let mut fields = wanted.as_object().into_iter().flatten();
+        fields.all(|(key, value)| score.get(key) == Some(value))
+    };
+    scores.len() == counted.len() && scores.iter().zip(counted).all(has)
+}
+
+/// Whether one reply shows it.
+fn is_of_one_reply(sees: &Sees) -> bool {
+    match sees {
+        Sees::Text(_) | Sees::Json { .. } | Sees::Status(_) | Sees::NoHeader(_) => true,
+        Sees::State(_) | Sees::Measured { .. } | Sees::Told(_) => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Makes a bundle of a run.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,14 +17,20 @@ use super::{
 };
 use crate::exit::Fatal;
 use crate::ledger::{Ledger, RunRow, UnitRow};
-use crate::view;
+use crate::{unbooted, view};
 
 /// Bytes up to this stand in the file of their attack.
 const INLINE: usize = 64 * 1024;
-/// Where real agents' keys come from.
-const KEYS: [&str; 2] = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"];
-/// Shorter values are no keys, and may stand anywhere.
-const SHORTEST_KEY: usize = 12;
+/// Where real agents' keys come from, and how many characters a value has at least: shorter ones are no keys, and may stand
+/// anywhere.
+const KEYS: [(&str, usize); 4] = [
+    ("ANTHROPIC_API_KEY", 12),
+    ("OPENAI_API_KEY", 12),
+    (ADMIN, 6),
+    ("UNREQUESTED_WEBHOOK_SECRET", 6),
+];
+/// `EMAIL:PASSWORD`
+const ADMIN: &str = "UNREQUESTED_ADMIN";
 
 /// What was made.
 pub(crate) struct Made {
@@ -36,11 +43,31 @@ pub(crate) struct Made {
 
 /// Writes a run to a folder, or to a tar file where the name ends so.
 pub(crate) fn write(ledger: &Ledger, row: &RunRow, to: &Path) -> Result<Made, Fatal> {
-    let keys = KEYS.into_iter().filter_map(|name| {
-        let value = std::env::var(name).ok()?;
-        (value.len() >= SHORTEST_KEY).then_some((name, value))
-    });
-    write_without(ledger, row, to, keys.collect())
+    write_without(ledger, row, to, keys(|name| std::env::var(name).ok()))
+}
+
+/// The secrets of the environment, each as it is and as it stands in JSON, and in JSON within JSON.
+pub(super) fn keys(of: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
+    let mut keys = Vec::new();
+    for (name, shortest) in KEYS {
+        let Some(value) = of(name) else { continue };
+        let mut value = match value.split_once(':') {
+            Some((_, password)) if name == ADMIN => password.to_owned(),
+            _ => value,
+        };
+        if value.len() < shortest {
+            continue;
+        }
+        for _ in 0..3 {
+            let escaped = serde_json::Value::from(value.as_str()).to_string();
+            let escaped = escaped[1..escaped.len() - 1].to_owned();
+            if !keys.contains(&(name, value.clone())) {
+                keys.push((name, value));
+            }
+            value = escaped;
+        }
+    }
+    keys
 }
 
 /// The same, with the secrets that may be in no file.
@@ -50,13 +77,19 @@ pub(super) fn write_without(
     to: &Path,
     keys: Vec<(&'static str, String)>,
 ) -> Result<Made, Fatal> {
+    // Without a slash at the end, which would name a folder that is not there yet.
+    let to: &Path = &to.components().collect::<PathBuf>();
     if fs::symlink_metadata(to).is_ok() {
         return Err(BundleError::Exists(to.display().to_string()).into());
     }
-    let mut part = to.as_os_str().to_owned();
-    part.push(".part");
-    let part = Part(PathBuf::from(part));
-    let _ = part.remove();
+    let Some(name) = to.file_name() else {
+        let error = std::io::ErrorKind::InvalidInput.into();
+        return Err(BundleError::File(to.display().to_string(), error).into());
+    };
+    let mut part = OsString::from(".");
+    part.push(name);
+    part.push(format!(".{}.part", uuid::Uuid::now_v7()));
+    let part = Part(to.with_file_name(part));
     let mut sink = Sink::open(&part.0, to, row, keys)?;
     let left_out = contents(&mut sink, ledger, row)?;
     let (files, bytes, hash) = sink.finish(row)?;
@@ -113,7 +146,7 @@ impl Sink {
         Ok(Self {
             keys,
             to: if is_tar {
-                let file = fs::File::create(part).map_err(failed)?;
+                let file = fs::File::create_new(part).map_err(failed)?;
                 To::Tar(Box::new(tar::Builder::new(BufWriter::new(file))))
             } else {
                 fs::create_dir(part).map_err(failed)?;
@@ -202,12 +235,20 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
     // How it differs from its origin cannot be seen from here.
     run.regrade = None;
     sink.put(REPORT, report::json::render(&run).as_bytes())?;
+    let units = ledger.units(&row.id)?;
+    for (name, file) in agent::folder("study/arms") {
+        let arm = name.split('/').next().unwrap_or_default();
+        let arm = arm.strip_suffix(".toml").unwrap_or(arm);
+        if units.iter().any(|unit| unit.new.arm == arm) {
+            sink.put(&format!("arms/{name}"), file.bytes)?;
+        }
+    }
     let mut blobs = BTreeSet::new();
-    for (number, unit) in ledger.units(&row.id)?.into_iter().enumerate() {
+    for (number, unit) in units.into_iter().enumerate() {
         one(
             sink,
             ledger,
-            unit,
+            (row, unit),
             &format!("units/{}", number + 1),
             &mut blobs,
             &mut left_out,
@@ -217,7 +258,7 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
         let path = format!("turns/{}", number + 1);
         sink.put(&format!("{path}/said.jsonl"), told.said.as_bytes())?;
         let value = json!({
-            "session": told.session, "step": told.step, "attempt": told.attempt, "failed": told.failed, "agent": told.agent,
+            "session": told.session, "step": told.step, "prompt": told.prompt, "attempt": told.attempt, "failed": told.failed, "agent": told.agent,
             "model": told.model, "took_ms": told.took_ms, "ending": told.ending.map(agent::Ending::name),
             "conversation": told.conversation, "used": told.used, "asked": told.asked,
             "transcript": told.transcript(),
@@ -233,8 +274,14 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
         // The path of somebody's app.
         "check".clone_into(&mut run.study);
     }
+    let origin = row
+        .origin
+        .as_deref()
+        .map(|id| ledger.run(Some(id)))
+        .transpose()?;
     let file = RunFile {
         run,
+        origin_finished: origin.map(|origin| origin.ended.is_some()),
         exploits: revisions.collect(),
         left_out: left_out.clone(),
     };
@@ -245,7 +292,7 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
 fn one(
     sink: &mut Sink,
     ledger: &Ledger,
-    mut unit: UnitRow,
+    (row, mut unit): (&RunRow, UnitRow),
     path: &str,
     blobs: &mut BTreeSet<String>,
     left_out: &mut Vec<String>,
@@ -291,6 +338,10 @@ fn one(
             Ok(files) => {
                 for (file, bytes) in files {
                     let file = format!("{name}/{file}");
+                    if row.command == "check" && is_private(&file, &bytes) {
+                        left_out.push(format!("{file}: it may hold keys or people's data"));
+                        continue;
+                    }
                     match check_path(&file) {
                         Ok(()) => sink.put(&file, &bytes)?,
                         Err(error) => left_out.push(error.to_string()),
@@ -305,6 +356,19 @@ fn one(
     let decisions = ledger.reading(unit.id)?;
     let file = UnitFile { unit, decisions };
     sink.object(&format!("{path}/unit.json"), &file)
+}
+
+/// Settings and databases of somebody's app. Those of a session are what an agent wrote.
+fn is_private(path: &str, bytes: &[u8]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    // What SQLite keeps beside a database has its name and more.
+    let database = ["-wal", "-shm", "-journal"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name);
+    name.starts_with(".env")
+        || unbooted::is_database(Path::new(database))
+        || bytes.starts_with(b"SQLite format 3\0")
 }
 
 /// The source files of a tree, if it is still what was attacked: a copy is hashed and read, so that nothing changes between.

@@ -13,7 +13,7 @@ use super::{Ledger, LedgerError, parsed, squeeze};
 pub(crate) struct Told {
     pub(crate) session: String,
     pub(crate) step: String,
-    /// What the agent was given; an older tool kept only the step.
+    /// What the agent was given; an older tool kept only the step, and today's words may be others.
     pub(crate) prompt: Option<String>,
     pub(crate) attempt: u32,
     /// Failed for what surrounds the agent, or never ended: no part of the session.
@@ -39,12 +39,7 @@ impl Told {
         read.step.clone_from(&self.step);
         read.usage = read.usage.or(self.used);
         read.conversation = read.conversation.or_else(|| self.conversation.clone());
-        let silent = || {
-            let prompts = agent::prompts().unwrap_or_default();
-            let prompt = prompts.into_iter().find(|prompt| prompt.id == self.step);
-            prompt.map(|prompt| prompt.text)
-        };
-        if let Some(text) = self.prompt.clone().or_else(silent) {
+        if let Some(text) = self.prompt.clone() {
             let mut asked = Entry::new(Role::User);
             asked.text = text;
             read.entries.insert(0, asked);
@@ -137,4 +132,40 @@ pub(crate) fn by_session(told: Vec<Told>) -> BTreeMap<String, Vec<Told>> {
         sessions.entry(one.session.clone()).or_default().push(one);
     }
     sessions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::NewTurn;
+
+    #[test]
+    fn words_that_were_not_kept_are_not_made_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let run = ledger.begin_run("bench", "s", "", "").unwrap();
+        let new = NewTurn {
+            run: &run.id,
+            session: "one",
+            prompt: "the words of then",
+            step: "3-search",
+            agent: "codex@0",
+            model: "m",
+        };
+        ledger.begin_turn(&new).unwrap();
+        let old = ledger.begin_turn(&new).unwrap();
+        // As a ledger of before the column has it.
+        ledger
+            .with(|connection| {
+                connection.execute("UPDATE turn SET prompt = NULL WHERE id = ?", [old])
+            })
+            .unwrap();
+        let told = ledger.told(&run.id).unwrap();
+        let texts = |told: &Told| -> Vec<String> {
+            let entries = told.transcript().entries.into_iter();
+            entries.map(|entry| entry.text).collect()
+        };
+        assert_eq!(texts(&told[0]), ["the words of then"]);
+        assert!(texts(&told[1]).is_empty(), "{:?}", texts(&told[1]));
+    }
 }
