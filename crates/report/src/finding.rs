@@ -538,6 +538,15 @@ pub fn told(findings: &[&Finding]) -> String {
     out.trim_end().to_owned()
 }
 
+/// What stands for a place where no file is named: an absence is a place without a file, and no place at all was not read.
+pub fn no_place(unread: bool) -> &'static str {
+    if unread {
+        "not known: the source that decides it was not read"
+    } else {
+        "nothing in the source does this yet"
+    }
+}
+
 /// What to hand to a coding agent: the control, the place, how to see that it is done. No payload, no words of the app
 /// but names of files.
 pub fn prompt(finding: &Finding, framework: &str, called: &str) -> String {
@@ -559,7 +568,7 @@ pub fn prompt(finding: &Finding, framework: &str, called: &str) -> String {
         }
     }
     if !named {
-        line("Place: nothing in the source does this yet.".to_owned());
+        line(format!("Place: {}.", no_place(finding.places.is_empty())));
     }
     if let Some(idiom) = &finding.idiom {
         line(format!(

@@ -57,14 +57,15 @@ impl Home {
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let of = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
-            let line = String::from_utf8_lossy(&of("cmdline")).replace('\0', " ");
+            let line = of("cmdline");
+            // The program's own path may have the word in it.
+            let checks = line.split(|byte| *byte == 0).any(|word| word == b"check");
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
             let environment = String::from_utf8_lossy(&of("environ")).into_owned();
             let home = self.0.display().to_string();
             let here = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == self.0);
             // An app's settings name its folders below this one.
-            if here && line.contains("check")
-                || environment.contains(&home) && line.contains("sleep 600")
-            {
+            if here && checks || environment.contains(&home) && line.contains("sleep 600") {
                 found.push(line);
             }
         }
@@ -81,11 +82,17 @@ impl Drop for Home {
 /// By itself, the app that hangs is given up after 45 s: what is over sooner was ended.
 const ENDED: Duration = Duration::from_secs(25);
 
-fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < limit, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+impl Home {
+    fn until(&self, what: &str, limit: Duration, holds: impl Fn(&[String]) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let running = self.running();
+            if holds(&running) {
+                return;
+            }
+            assert!(begun.elapsed() < limit, "never: {what}: {running:#?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -230,8 +237,8 @@ fn a_deadline_a_cancellation_the_end_and_a_kill_leave_nothing_running() {
     let home = Home::new("ends");
     home.sample("hangs", true);
     let check = |id| call(id, "check", &json!({"app": "hangs"}));
-    let begun = || until("the app is started", 5 * ENDED, || home.running().len() > 1);
-    let gone = || until("all of it is gone", ENDED, || home.running().is_empty());
+    let begun = || home.until("the app is started", 5 * ENDED, |all| all.len() > 1);
+    let gone = || home.until("all of it is gone", ENDED, <[String]>::is_empty);
 
     let mut server = home.mcp(&["--deadline", "1"]);
     let late = server.asks(&check(1));

@@ -345,6 +345,21 @@ fn a_prompt_for_an_agent_has_a_control_a_place_and_an_acceptance_but_no_word_of_
 }
 
 #[test]
+fn what_was_not_read_is_not_called_absent() {
+    let mut session = session();
+    let why = "app/auth.py could not be parsed".to_owned();
+    session.decisions[0].decision.origin = Origin::Unknown { why };
+    let found = gather(&session, &rules(), &[], &proofs());
+    assert!(found[1].places.is_empty());
+    let text = prompt(&found[1], "fastapi", "unrequested");
+    assert!(!text.contains("does this yet"), "{text}");
+    assert!(
+        text.contains("Place: not known: the source that decides it was not read."),
+        "{text}"
+    );
+}
+
+#[test]
 fn more_than_a_quarter_undecided_is_too_little() {
     use Word::{Exploited, Inconclusive, NotApplicable, Resisted};
     let of = |words: &[(Word, usize)]| {

@@ -43,7 +43,7 @@ async def speaks(mode: str, version: str) -> None:
             everything.append(f"{tool.title} {tool.description} {tool.input_schema}")
             assert tool.title and tool.input_schema["type"] == "object"
         assert [name for name, tool in tools.items() if tool.annotations.read_only_hint] == ["decisions", "explain", "fix"]
-        assert not tools["check"].annotations.destructive_hint
+        assert [name for name, tool in tools.items() if tool.annotations.destructive_hint] == ["check"]
 
         page = text(await client.call_tool("explain", {"id": "upload-naming"}))
         assert "Wanted" in page and "--only upload-naming" in page and "upload_dir" in page.lower(), page

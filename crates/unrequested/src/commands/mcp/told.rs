@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use model::decision::{Decision, Origin};
+use report::finding::no_place;
 use report::{clean, remedy};
 use serde_json::{Value, json};
 
@@ -349,12 +351,13 @@ fn finding(app: &str, run: &str, one: &Value) -> Value {
 }
 
 fn place(places: &Value) -> String {
-    let places = list(places).iter();
+    let places = list(places);
     let named: Vec<String> = places
+        .iter()
         .filter_map(|place| Some(format!("{}:{}", place["file"].as_str()?, place["line"])))
         .collect();
     if named.is_empty() {
-        return "nothing in the source does this yet".to_owned();
+        return no_place(places.is_empty()).to_owned();
     }
     named.join(", ")
 }
@@ -364,7 +367,7 @@ fn decisions(read: &Value) -> Told {
     let mut all = Vec::new();
     let mut unread = Vec::new();
     for app in list(&read["apps"]) {
-        all.extend(list(&app["told"]["decisions"]).iter().map(decided));
+        all.extend(list(&app["told"]["decisions"]).iter().filter_map(decided));
         unread.extend(
             list(&app["told"]["unread"])
                 .iter()
@@ -374,12 +377,14 @@ fn decisions(read: &Value) -> Told {
     let changes: Vec<Value> = list(&read["changes"])
         .iter()
         .map(|one| {
-            let side = if one["after"].is_object() {
-                &one["after"]
-            } else {
-                &one["before"]
-            };
-            json!({"change": words(&one["change"]), "decision": words(&side["decision"]), "choice": choice(side)})
+            let (before, after) = (read_of(&one["before"]), read_of(&one["after"]));
+            let side = after.as_ref().or(before.as_ref());
+            json!({
+                "change": words(&one["change"]),
+                "decision": side.map(|side| side.decision.as_str()),
+                "before": before.as_ref().map(choice),
+                "after": after.as_ref().map(choice),
+            })
         })
         .collect();
     for one in &all {
@@ -392,7 +397,11 @@ fn decisions(read: &Value) -> Told {
                 Some("") | None => String::new(),
                 Some(origin) => format!(" ({origin})"),
             },
-            place(&json!([one])),
+            if one["choice"] == "unknown" {
+                place(&json!([]))
+            } else {
+                place(&json!([one]))
+            },
             match one["below"].as_str() {
                 Some("") | None => String::new(),
                 Some(below) => format!("; under the floor: {below}"),
@@ -406,12 +415,16 @@ fn decisions(read: &Value) -> Told {
         );
     }
     for one in &changes {
+        let sides = [("before", &one["before"]), ("now", &one["after"])];
+        let sides = sides
+            .into_iter()
+            .filter_map(|(when, choice)| Some(format!("{} {when}", choice.as_str()?)));
         let _ = writeln!(
             text,
             "{} since then: {}, {}",
             one["change"].as_str().unwrap_or_default(),
             one["decision"].as_str().unwrap_or_default(),
-            one["choice"].as_str().unwrap_or_default()
+            sides.collect::<Vec<_>>().join(", ")
         );
     }
     if all.is_empty() && changes.is_empty() {
@@ -433,33 +446,34 @@ fn decisions(read: &Value) -> Told {
     }
 }
 
-fn choice(decision: &Value) -> String {
-    if decision["origin"]["from"] == "absent" {
-        return "absent".to_owned();
-    }
-    words(&decision["choice"])
+/// A decision as `decisions` prints it.
+fn read_of(decision: &Value) -> Option<Decision> {
+    serde_json::from_value(decision.clone()).ok()
 }
 
-fn decided(one: &Value) -> Value {
-    let decision = &one["decision"];
-    let from = &decision["origin"];
-    let origin: Vec<String> = ["from", "name", "module", "version"]
-        .iter()
-        .map(|key| words(&from[key]))
-        .filter(|word| !word.is_empty() && word != "absent")
-        .collect();
-    let span = &decision["spans"][0];
-    json!({
-        "decision": words(&decision["decision"]),
-        "choice": choice(decision),
-        "origin": origin.join(" "),
-        "file": span["file"].as_str().map(shown),
-        "line": span["line"].as_u64().unwrap_or_default(),
-        "below": words(&decision["below"]),
+fn choice(decision: &Decision) -> String {
+    fit(&report::decisions::choice(decision)).unwrap_or_default()
+}
+
+/// `None` for what has no form that is known.
+fn decided(one: &Value) -> Option<Value> {
+    let decision = read_of(&one["decision"])?;
+    let origin = match &decision.origin {
+        Origin::Absent => String::new(),
+        other => fit(&report::decisions::origin(other)).unwrap_or_default(),
+    };
+    let span = decision.spans.first();
+    Some(json!({
+        "decision": words(&json!(decision.decision)),
+        "choice": choice(&decision),
+        "origin": origin,
+        "file": span.map(|span| shown(&span.file)),
+        "line": span.map_or(0, |span| span.line),
+        "below": decision.below.as_deref().and_then(fit).unwrap_or_default(),
         "in_force": words(&one["in_force"]),
         "asked_for": one["asked"].is_object(),
         "reviewed": one["reviewed"]["holds"] == true,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -550,6 +564,99 @@ mod tests {
         );
         let whole = format!("{}{}", told.text, told.structured.unwrap());
         assert!(remedy::fits_agents(&whole), "{whole}");
+    }
+
+    fn decision(choice: &str, origin: &Value, cost: Option<&str>) -> Value {
+        let parameters = cost.map_or(json!({}), |cost| json!({"cost": cost}));
+        let spans = match origin["from"].as_str() {
+            Some("absent" | "unknown") => json!([]),
+            _ => {
+                json!([{"file": "app/main.py", "line": 7, "column": 1, "end_line": 7, "text": "x"}])
+            }
+        };
+        json!({
+            "decision": "password-hash", "choice": choice, "origin": origin, "parameters": parameters, "below": null,
+            "confidence": "high", "spans": spans, "lines": 0, "notes": [],
+        })
+    }
+
+    fn read(decision: &Value) -> Told {
+        let one = json!({
+            "decision": decision, "step": "", "asked": null, "reviewed": null, "in_force": "untested", "tests": [],
+        });
+        let read = json!({"apps": [{"app": "a", "told": {"decisions": [one], "unread": []}}], "changes": []});
+        told(&job(Tool::Decisions), done(0, &read.to_string(), &[])).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_read_is_never_called_absent() {
+        let unknown = json!({"from": "unknown", "why": "`pick` could not be followed"});
+        let told = read(&decision("", &unknown, None));
+        assert!(!told.text.contains("does this yet"), "{}", told.text);
+        assert!(
+            told.text.contains("password-hash: unknown (`pick` could not be followed); not known: the source that decides it was not read;"),
+            "{}",
+            told.text
+        );
+        let absent = read(&decision("", &json!({"from": "absent"}), None));
+        assert!(
+            absent
+                .text
+                .contains("password-hash: absent; nothing in the source does this yet;"),
+            "{}",
+            absent.text
+        );
+        let not_known = "not known: the source that decides it was not read";
+        for (places, says) in [
+            (json!([]), not_known),
+            (
+                json!([{"file": null, "line": 0}]),
+                "nothing in the source does this yet",
+            ),
+            (
+                json!([{"file": null, "line": 0}, {"file": "a.py", "line": 3}]),
+                "a.py:3",
+            ),
+        ] {
+            let run = json!({
+                "run": "r", "complete": true, "sessions": verdicts(&["exploited"]), "undecided": [],
+                "findings": [{"id": "password-hash", "places": places, "state": {"is": "open"}}],
+            });
+            let told = super::told(&job(Tool::Check), done(11, &run.to_string(), &[])).unwrap();
+            let says = format!("place: {says}\n");
+            assert!(told.text.contains(&says), "{says}: {}", told.text);
+        }
+    }
+
+    #[test]
+    fn a_choice_has_its_numbers_and_a_change_both_sides() {
+        let bcrypt = json!({"from": "library", "name": "bcrypt", "version": "5.0.0"});
+        let (old, new) = (
+            decision("bcrypt", &bcrypt, Some("12")),
+            decision("bcrypt", &bcrypt, Some("4")),
+        );
+        let told = read(&old);
+        let says = "password-hash: bcrypt, cost 12 (library bcrypt 5.0.0); app/main.py:7;";
+        assert!(told.text.contains(says), "{}", told.text);
+        let structured = told.structured.unwrap();
+        assert_eq!(structured["decisions"][0]["choice"], "bcrypt, cost 12");
+        let read = json!({"apps": [], "changes": [
+            {"change": "changed", "before": old, "after": new}, {"change": "gone", "before": old}, {"change": "new", "after": new},
+        ]});
+        let told = super::told(&job(Tool::Decisions), done(0, &read.to_string(), &[])).unwrap();
+        for says in [
+            "changed since then: password-hash, bcrypt, cost 12 before, bcrypt, cost 4 now\n",
+            "gone since then: password-hash, bcrypt, cost 12 before\n",
+            "new since then: password-hash, bcrypt, cost 4 now\n",
+        ] {
+            assert!(told.text.contains(says), "{says}: {}", told.text);
+        }
+        let changes = &told.structured.unwrap()["changes"];
+        assert_eq!(
+            (&changes[0]["before"], &changes[0]["after"]),
+            (&json!("bcrypt, cost 12"), &json!("bcrypt, cost 4"))
+        );
+        assert_eq!(changes[1]["after"], Value::Null);
     }
 
     #[test]

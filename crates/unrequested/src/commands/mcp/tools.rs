@@ -71,7 +71,7 @@ fn ids(description: &str) -> Value {
 }
 
 const APP: &str = "The app's folder, below the server's working directory; that directory when left out. Or \
-                   http://127.0.0.1:PORT of an app that runs on this machine.";
+                   http://127.0.0.1:PORT of an app that runs on this machine: then its own data are changed.";
 const FOLDER: &str =
     "The app's folder, below the server's working directory; that directory when left out.";
 const SINCE: &str = "Count only what changed since this git revision, for instance `main`.";
@@ -86,8 +86,9 @@ pub(super) fn listed() -> Value {
             "title": "Check an app's protections",
             "description": "Boots a copy of the app in a box on this machine, uses it as honest and dishonest users would, and says which \
                             protections are missing: each finding with the control that is wanted, the place in the source, and how to see that \
-                            it is done. The app's own files and data are not touched. Takes one to several minutes; the first time its packages \
-                            are downloaded. Use it after changing sign-in, uploads, search, admin routes or webhooks, and again with `only` after \
+                            it is done. A folder's own files and data are not touched. At an address the running app itself is used: accounts, \
+                            notes, files and events are added to its data, and some are changed and deleted. Takes one to several minutes; \
+                            the first time a folder's packages are downloaded. Use it after changing sign-in, uploads, search, admin routes or webhooks, and again with `only` after \
                             closing a finding.",
             "inputSchema": object(json!({
                 "app": text(APP),
@@ -95,7 +96,7 @@ pub(super) fn listed() -> Value {
                 "since": text(SINCE),
             }), &[]),
             "outputSchema": super::told::check_schema(),
-            "annotations": {"title": "Check an app's protections", "readOnlyHint": false, "destructiveHint": false,
+            "annotations": {"title": "Check an app's protections", "readOnlyHint": false, "destructiveHint": true,
                             "idempotentHint": false, "openWorldHint": true},
         },
         {
@@ -422,6 +423,27 @@ mod tests {
         }
         limits.anywhere = true;
         assert!(of(Tool::Check, &json!({"app": away}), &limits).is_ok());
+    }
+
+    #[test]
+    fn it_is_said_that_a_running_app_s_own_data_change() {
+        let listed = listed();
+        let check = &listed[0];
+        assert_eq!(check["annotations"]["destructiveHint"], true);
+        let description = check["description"].as_str().unwrap();
+        assert!(
+            description.contains("At an address the running app itself"),
+            "{description}"
+        );
+        let app = &check["inputSchema"]["properties"]["app"]["description"];
+        assert!(
+            app.as_str().unwrap().contains("its own data are changed"),
+            "{app}"
+        );
+        assert!(remedy::fits_agents(&listed.to_string()), "{listed}");
+        for other in &listed.as_array().unwrap()[1..] {
+            assert_eq!(other["annotations"]["destructiveHint"], false, "{other}");
+        }
     }
 
     #[test]
