@@ -2,7 +2,7 @@
 //!
 //! A code block's info string is `<language> <path>`. A comment `#=> choice | origin | name=value, …` (or `//=>`) at the
 //! end of a line stands where a decision's first place must be; origin may be `library bcrypt 5.0.0`, parameters that are
-//! not named are free, `below` and `above` say whether a floor is missed. `Expect: absent`, `Expect: unknown`, `Expect:
+//! not named are free, `no <name>` says that one is not read, `below` and `above` whether a floor is missed. `Expect: absent`, `Expect: unknown`, `Expect:
 //! nothing` in the prose stand for decisions without a place.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
@@ -93,6 +93,9 @@ fn differs(decision: &Decision, wanted: &str) -> Option<String> {
             Some((name, value)) if decision.parameter(name) == Some(value) => {}
             None if parameter == "below" && decision.below.is_some() => {}
             None if parameter == "above" && decision.below.is_none() => {}
+            None if parameter
+                .strip_prefix("no ")
+                .is_some_and(|name| decision.parameter(name).is_none()) => {}
             _ => {
                 return Some(format!(
                     "{parameter} is not so: {:?}, below: {:?}",
@@ -212,6 +215,7 @@ fn a_wrong_expectation_is_seen() {
     assert_eq!(case(text), Vec::<String>::new());
     for (from, to) in [
         ("cost=12", "cost=10"),
+        ("cost=12", "no cost"),
         ("library", "runtime"),
         ("=> bcrypt", "=> scrypt"),
         ("  #=> bcrypt | library | cost=12", ""),

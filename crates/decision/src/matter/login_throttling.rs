@@ -8,6 +8,8 @@
 //! ## Does not see
 //! Limits of a proxy in front of the app. Whether the address is the client's own or one that it may write: the exploit does.
 
+use std::collections::BTreeSet;
+
 use model::decision::{Confidence, Origin};
 
 use crate::fold::{Value, duration};
@@ -313,19 +315,44 @@ fn by_hand(index: &Index, route: &Route) -> Option<Found> {
         class.unwrap_or(function),
     )
     .by_hand(index, class.unwrap_or(function));
-    let by_age = || {
-        let around = project.inside(function);
-        around
-            .into_iter()
-            .chain(index.nodes_of(&reached))
-            .find_map(|one| age(index, one))
-    };
-    let (limit, window) = made_with(index, class, &code)
-        .unwrap_or_else(|| (compare.and_then(|one| compared(index, one)), by_age()));
+    let (limit, window) = made_with(index, class, &code).unwrap_or_else(|| {
+        let limit = compare.and_then(|one| compared(index, one));
+        (limit, window(index, test, function))
+    });
     if limit.is_none() {
         found = found.unsure(Confidence::Medium);
     }
     Some(found.with("limit", limit).with("window s", window))
+}
+
+/// How far back attempts count: what the test says, else what it is about, else the function around. Other code also asks how
+/// old something is, a session: where these are several, which of them it is is not known.
+fn window(index: &Index, test: Option<At>, function: At) -> Option<String> {
+    let project = &index.project;
+    let inside = test.map(|test| project.inside(test)).unwrap_or_default();
+    let mut about = inside.clone();
+    let values = inside.iter().filter_map(|at| project.definition(*at));
+    about.extend(values.flat_map(|value| project.inside(value)));
+    let asked = about.iter().filter_map(|at| match project.kind(*at) {
+        Kind::Name | Kind::Member { .. } => match project.resolve(*at) {
+            Thing::Inside(function) => Some(function),
+            _ => None,
+        },
+        _ => None,
+    });
+    let asked: Vec<At> = asked.collect();
+    about.extend(index.nodes_of(&index.reach_all(&asked)));
+    let ages = [inside, about, project.inside(function)]
+        .into_iter()
+        .map(|nodes| -> BTreeSet<String> {
+            nodes.into_iter().filter_map(|at| age(index, at)).collect()
+        })
+        .find(|ages| !ages.is_empty())?;
+    if ages.len() == 1 {
+        ages.into_iter().next()
+    } else {
+        None
+    }
 }
 
 /// `now - then < 60`: how far back attempts count, in seconds.
