@@ -72,6 +72,8 @@ pub struct Project {
     pub decisions: Vec<Decided>,
     /// Exploits that succeeded when the app was checked last, and whose decisions are what they were.
     pub exploited: Vec<String>,
+    /// Exploits whose findings somebody accepted.
+    pub accepted: Vec<String>,
     pub routes: Vec<Route>,
 }
 
@@ -122,7 +124,7 @@ pub fn block(project: &Project) -> String {
         out,
         "\nWhether they hold: `{}` ends with 0; else `unrequested fix 1` says what is left to do. What the source decides: \
          `unrequested decisions`.",
-        acceptance()
+        command()
     );
     out
 }
@@ -141,13 +143,13 @@ pub fn prompt() -> String {
         "\nWhat worked before still works, and no test is changed to get there. Done when\n\n    {}\n\nends with 0. If it does \
          not, `unrequested fix 1` says what is left to do.\n\nThe endpoint (method and path, what it takes, what it answers, who \
          may call it):\n",
-        acceptance()
+        command()
     );
     out
 }
 
-/// The command that ends with 0 where all lines hold. Its report has requests that no agent needs.
-fn acceptance() -> String {
+/// The command that ends with 0 where all lines hold.
+fn command() -> String {
     let mut ids: Vec<&str> = Vec::new();
     let exploits = all().iter().flat_map(|line| &line.exploits);
     for remedy in exploits.filter_map(|id| remedy::of(id)) {
@@ -155,8 +157,14 @@ fn acceptance() -> String {
             ids.push(remedy.id);
         }
     }
+    acceptance("unrequested", &ids)
+}
+
+/// The command that ends with 0 where none of these exploits and findings is left. Its report has requests that no agent
+/// needs; a redirection would not do, as Codex writes `>` as `&gt;`.
+pub fn acceptance(called: &str, ids: &[&str]) -> String {
     format!(
-        "unrequested check . --quiet --fail-on absent --only {} >/dev/null",
+        "{called} check . --quiet --format none --fail-on absent --only {}",
         ids.join(",")
     )
 }
@@ -171,6 +179,8 @@ enum Standing {
     Gift,
     Decided,
     Unknown,
+    /// Open, and somebody accepted that.
+    Accepted,
 }
 
 impl Standing {
@@ -192,9 +202,10 @@ impl Standing {
             Self::Weak => "Too weak",
             Self::NotInForce => "In the source, but not in force when it was checked",
             Self::InForce => "In force, keep it",
-            Self::Gift => "In force by itself, keep it so",
+            Self::Gift => "Nobody chose it, yet it held when it was checked",
             Self::Decided => "In the source, not checked yet",
             Self::Unknown => "Could not be read in the source",
+            Self::Accepted => "The owner wants it so; leave it",
         }
     }
 
@@ -205,18 +216,30 @@ impl Standing {
 
 /// What the app has of a line, and the exploits whose remedies it lacks.
 fn notes(line: &Line, project: &Project) -> (Vec<String>, Vec<&'static str>) {
-    let of_it: Vec<(&Decided, Standing)> = project
-        .decisions
-        .iter()
-        .filter(|one| line.decisions.contains(&one.decision.decision.as_str()))
-        .map(|one| (one, Standing::of(one)))
-        .collect();
     let tests = |one: &Decided| -> Vec<&'static str> {
         let all = line.exploits.iter();
         all.filter(|id| one.tests.iter().any(|test| test == *id))
             .copied()
             .collect()
     };
+    let is_accepted = |id: &str| project.accepted.iter().any(|one| one == id);
+    let standing = |one: &Decided| {
+        let standing = Standing::of(one);
+        let reviewed = one.reviewed.as_ref().is_some_and(|review| review.holds);
+        let tests = tests(one);
+        let accepted = !tests.is_empty() && tests.iter().all(|id| is_accepted(id));
+        if standing.is_open() && (reviewed || accepted) {
+            Standing::Accepted
+        } else {
+            standing
+        }
+    };
+    let of_it: Vec<(&Decided, Standing)> = project
+        .decisions
+        .iter()
+        .filter(|one| line.decisions.contains(&one.decision.decision.as_str()))
+        .map(|one| (one, standing(one)))
+        .collect();
     let mut notes: Vec<String> = of_it
         .iter()
         .map(|(one, standing)| note(one, *standing))
@@ -233,8 +256,9 @@ fn notes(line: &Line, project: &Project) -> (Vec<String>, Vec<&'static str>) {
             open.retain(|id| *id != only);
         }
     }
+    open.retain(|id| !is_accepted(id));
     for id in &line.exploits {
-        let seen = project.exploited.iter().any(|one| one == id);
+        let seen = project.exploited.iter().any(|one| one == id) && !is_accepted(id);
         if seen && !of_it.iter().any(|(one, _)| tests(one).contains(id)) {
             let name = remedy::of(id).map_or(*id, |remedy| remedy.id);
             notes.push(format!("Missing when it was checked: {}.", words(name)));
@@ -319,7 +343,7 @@ fn parse(id: &'static str, text: &'static str) -> Line {
 mod tests {
     use std::collections::BTreeMap;
 
-    use model::decision::{Confidence, Decision, Span};
+    use model::decision::{Confidence, Decision, Review, Span};
 
     use super::*;
     use crate::remedy::NOT_FOR_AGENTS;
@@ -370,6 +394,7 @@ mod tests {
             is_read: true,
             decisions,
             exploited: Vec::new(),
+            accepted: Vec::new(),
             routes: vec![Route {
                 purpose: "login",
                 method: "POST".into(),
@@ -473,6 +498,51 @@ mod tests {
             text.contains("Missing when it was checked: server side role."),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_the_owner_accepted_is_to_be_left_so() {
+        let says = "  - The owner wants it so; leave it: login throttling.\n";
+        let mut absent = decided("login-throttling", "", Origin::Absent, InForce::Absent);
+        let review = |holds| Review {
+            by: "ann".into(),
+            date: "2026-11-25".into(),
+            reason: "a gateway".into(),
+            holds,
+        };
+        absent.reviewed = Some(review(true));
+        let text = block(&project(vec![absent.clone()]));
+        assert!(text.contains(says) && !text.contains("```"), "{text}");
+        absent.reviewed = Some(review(false));
+        let text = block(&project(vec![absent.clone()]));
+        assert!(text.contains("Missing") && text.contains("```"), "{text}");
+        let mut accepted = project(vec![absent]);
+        accepted.accepted = vec!["login-rate-limit".into(), "role-mass-assignment".into()];
+        accepted.exploited.clone_from(&accepted.accepted);
+        let text = block(&accepted);
+        assert!(text.contains(says) && !text.contains("```"), "{text}");
+        assert!(!text.contains("Missing when it was checked"), "{text}");
+        // One of several is not all.
+        let mode = decided("production-detection", "", Origin::Absent, InForce::Absent);
+        let mut some = project(vec![mode]);
+        some.accepted = vec!["default-secret".into()];
+        let text = block(&some);
+        assert!(text.contains("Missing: production detection."), "{text}");
+        assert!(
+            text.contains("production surface:") && !text.contains("required secrets:"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_held_by_itself_is_said_of_the_check_and_not_of_now() {
+        let one = decided("login-throttling", "", Origin::Absent, InForce::Gift);
+        let text = block(&project(vec![one]));
+        assert!(
+            text.contains("yet it held when it was checked: login throttling."),
+            "{text}"
+        );
+        assert!(!text.contains("In force"), "{text}");
     }
 
     #[test]

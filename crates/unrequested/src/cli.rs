@@ -162,7 +162,7 @@ pub(crate) struct Check {
     /// The depth suite as well, which lies beyond the 33 and in no score.
     #[arg(long, conflicts_with = "only")]
     pub(crate) depth: bool,
-    /// terminal, json, markdown, sarif, junit or html; with =FILE into a file. Repeatable.
+    /// terminal, json, markdown, sarif, junit or html, with =FILE into a file; or none. Repeatable.
     #[arg(long, value_name = "NAME[=FILE]")]
     pub(crate) format: Vec<Output>,
     #[arg(long, value_enum, default_value_t = FailOn::Exploited)]
@@ -280,8 +280,8 @@ pub(crate) struct Guard {
     /// Take out all that it wrote; what others wrote stays as it is.
     #[arg(long)]
     pub(crate) remove: bool,
-    /// Only the text in CLAUDE.md and AGENTS.md: no hook, no skill.
-    #[arg(long, conflicts_with = "remove")]
+    /// Only the text in CLAUDE.md and AGENTS.md: hooks and the skill stay as they are.
+    #[arg(long)]
     pub(crate) no_hook: bool,
     /// Also what was changed by hand between the markers, or in the skill; it is lost.
     #[arg(long)]

@@ -17,10 +17,12 @@ pub(crate) enum Kind {
     Html,
     Atif,
     Csv,
+    /// Nothing: the exit code says it.
+    None,
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 8] = [
+    const NAMES: [(&'static str, Self); 9] = [
         ("terminal", Self::Terminal),
         ("json", Self::Json),
         ("markdown", Self::Markdown),
@@ -29,6 +31,7 @@ impl Kind {
         ("html", Self::Html),
         ("atif", Self::Atif),
         ("csv", Self::Csv),
+        ("none", Self::None),
     ];
 }
 
@@ -53,10 +56,13 @@ impl FromStr for Output {
         let Some((_, kind)) = known else {
             let names: Vec<&str> = Kind::NAMES.iter().map(|(name, _)| *name).collect();
             return Err(format!(
-                "there is no format `{name}`; there are {}, each with =FILE or not",
+                "there is no format `{name}`; there are {}, each but none with =FILE or not",
                 names.join(", ")
             ));
         };
+        if *kind == Kind::None && file.is_some() {
+            return Err("`none` is for stdout, and writes no file".to_owned());
+        }
         Ok(Self { kind: *kind, file })
     }
 }
@@ -157,7 +163,7 @@ pub(crate) fn write(
             Kind::Junit => report::junit::render(report, fails),
             Kind::Html => report::html::render(report),
             // Refused by `verify`.
-            Kind::Atif | Kind::Csv => String::new(),
+            Kind::None | Kind::Atif | Kind::Csv => String::new(),
         })
     })
 }
@@ -192,6 +198,7 @@ mod tests {
         );
         assert_eq!("json".parse::<Output>().unwrap().file, None);
         assert!("pdf".parse::<Output>().unwrap_err().contains("sarif"));
+        assert!("none=a".parse::<Output>().unwrap_err().contains("no file"));
         assert!("html=".parse::<Output>().unwrap_err().contains("missing"));
     }
 

@@ -202,15 +202,14 @@ fn files_of_a_person_have_their_bytes_again_with_what_was_written_since() {
         serde_json::from_str(&home.read(".claude/settings.json")).unwrap();
     let stop = settings["hooks"]["Stop"].as_array().unwrap();
     assert_eq!(stop[0]["hooks"][0]["command"], "say done");
-    assert_eq!(
-        stop[1]["hooks"][0]["command"],
-        "unrequested hook claude-code"
-    );
+    for group in [&stop[1], &settings["hooks"]["SessionStart"][0]] {
+        assert_eq!(group["hooks"][0]["command"], "unrequested hook claude-code");
+    }
     let codex: serde_json::Value = serde_json::from_str(&home.read(".codex/hooks.json")).unwrap();
-    assert_eq!(
-        codex["hooks"]["Stop"][0]["hooks"][0]["command"],
-        "unrequested hook codex"
-    );
+    for event in ["SessionStart", "Stop"] {
+        let handler = &codex["hooks"][event][0]["hooks"][0];
+        assert_eq!(handler["command"], "unrequested hook codex", "{event}");
+    }
     let after = home.tree();
     home.ends(&["guard", "app", "--yes"], 0, &["nothing was changed"]);
     assert_eq!(home.tree(), after);
@@ -382,6 +381,57 @@ fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
     assert_eq!(home.read("AGENTS.md"), "mine\n");
     home.ends(&["guard", "nowhere"], 2, &["nowhere"]);
     home.ends(&["guard", "app/AGENTS.md"], 2, &["is no folder"]);
+}
+
+#[test]
+fn the_text_alone_goes_where_the_settings_cannot_be_read() {
+    let home = Home::new(None);
+    home.ends(&["guard", "app", "--yes"], 0, &[]);
+    let commented = home
+        .read(".claude/settings.json")
+        .replacen('{', "{ // mine", 1);
+    home.put(".claude/settings.json", commented.as_bytes());
+    let remove = ["guard", "app", "--yes", "--remove"];
+    home.ends(&remove, 2, &["no plain JSON", "--no-hook leaves it out"]);
+    home.ends(
+        &[&remove[..], &["--no-hook"]].concat(),
+        0,
+        &["deleted CLAUDE.md, AGENTS.md"],
+    );
+    assert_eq!(home.read(".claude/settings.json"), commented);
+    let left = home.tree();
+    assert!(FILES[..3].iter().all(|name| left.contains_key(*name)));
+    assert!(FILES[3..].iter().all(|name| !left.contains_key(*name)));
+}
+
+#[test]
+fn what_a_person_accepted_is_not_called_missing() {
+    let home = Home::new(Some(("fastapi", "literal")));
+    home.ends(&["guard", "app", "--yes", "--no-hook"], 0, &[]);
+    let idiom = "@limiter.limit(\"5/minute\")";
+    let text = home.read("CLAUDE.md");
+    assert!(text.contains("Missing: login throttling") && text.contains(idiom));
+    let accepted = "The owner wants it so; leave it: login throttling.";
+    let accept = ["--accept", "login-throttling", "--reason", "a gateway"];
+    home.ends(&[&["decisions", "app"][..], &accept].concat(), 0, &[]);
+    home.ends(&["guard", "app", "--yes", "--no-hook"], 0, &[accepted]);
+    assert!(!home.read("CLAUDE.md").contains(idiom));
+    // So does a finding of a check, until its day.
+    fs::remove_file(home.app().join("unrequested.decisions.toml")).unwrap();
+    for (until, says) in [
+        ("2999-01-01", accepted),
+        ("2020-01-01", "Missing: login throttling."),
+    ] {
+        let entry = format!(
+            "version = 1\n[[accept]]\nfinding = \"login-throttling\"\nexploits = [\"login-rate-limit\"]\nreason = \"a gateway\"\n\
+             by = \"ann\"\nuntil = \"{until}\"\n"
+        );
+        home.put("unrequested.baseline.toml", entry.as_bytes());
+        home.ends(&["guard", "app", "--yes", "--no-hook"], 0, &[]);
+        let text = home.read("CLAUDE.md");
+        assert!(text.contains(says), "{until}: {text}");
+        assert_eq!(text.contains(idiom), until < "2026", "{until}: {text}");
+    }
 }
 
 #[test]

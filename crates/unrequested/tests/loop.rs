@@ -263,7 +263,8 @@ fn is_a_reason(text: &str) {
         "login throttling at POST /api/auth/login (app/main.py:",
         "after 5 failed sign-ins within a minute",
         "429 with Retry-After",
-        "`unrequested check --only login-rate-limit`",
+        "`unrequested check . --quiet --format none --fail-on absent --only login-rate-limit`",
+        "change nothing and say so; they can record it with",
         "`unrequested decisions --accept login-throttling",
     ] {
         assert!(text.contains(wanted), "{wanted} is missing in {text}");
@@ -292,6 +293,24 @@ fn limited(desk: &Desk) -> String {
     verdicts[0]["verdict"].as_str().unwrap().to_owned()
 }
 
+/// How the command ends that the agent is to see end well.
+fn accepted(desk: &Desk, reason: &str) -> Option<i32> {
+    let command = reason.split("Acceptance: `").nth(1).unwrap();
+    let command = command.split('`').next().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .env(
+            "PATH",
+            format!("{}:{path}", desk.root.join("bin").display()),
+        )
+        .env("UNREQUESTED_DIR", desk.root.join("ledger"))
+        .current_dir(desk.tree())
+        .output()
+        .unwrap();
+    output.status.code()
+}
+
 fn the_loop(
     desk: &Desk,
     words: impl Fn(&mut Vec<String>),
@@ -307,6 +326,7 @@ fn the_loop(
     is_a_reason(&reason);
     assert_eq!(desk.app(), with_limit(&with_last_login(&before)));
     assert_eq!(limited(desk), "resisted");
+    assert_eq!(accepted(desk, &reason), Some(0));
 
     // Another session that writes elsewhere is let go at its first stop.
     let server = Server::start(whole).unwrap();

@@ -41,8 +41,8 @@ pub(super) fn shown(
         Kind::Html => page(ledger, row, run, skipped, None),
         Kind::Markdown => Ok(board::paper::render(&of(row, run, skipped, &rules()?)?)),
         Kind::Csv => Ok(board::csv::render(&of(row, run, skipped, &rules()?)?)),
-        // Refused before.
-        Kind::Sarif | Kind::Junit | Kind::Atif => Ok(String::new()),
+        // The last three are refused before.
+        Kind::None | Kind::Sarif | Kind::Junit | Kind::Atif => Ok(String::new()),
     })
 }
 

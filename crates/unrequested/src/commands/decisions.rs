@@ -345,12 +345,16 @@ fn compare(asked: &Decisions, apps: &[App], since: &str, paint: Paint) -> Result
 
 /// What was decided in a revision; read from git's own store, nothing is checked out.
 pub(super) fn at_revision(tree: &Path, revision: &str) -> Result<Reading, Fatal> {
-    Ok(decision::read_files(&files_at(tree, revision)?))
+    let files = files_at(tree, revision).map_err(|error| Fatal {
+        why: format!("--since {}", error.why),
+        ..error
+    })?;
+    Ok(decision::read_files(&files))
 }
 
 /// The sources of a revision by their paths.
 pub(super) fn files_at(tree: &Path, revision: &str) -> Result<Vec<(String, String)>, Fatal> {
-    let failed = |why: &str| Fatal::usage(format!("--since {revision}: {why}"));
+    let failed = |why: &str| Fatal::usage(format!("{revision}: {why}"));
     if revision.starts_with('-') {
         return Err(failed("this is no revision"));
     }

@@ -10,13 +10,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use model::Word;
-use model::decision::InForce;
+use model::decision::{Decided, InForce};
 use model::run::Session;
 use report::checklist::{self, Project, Route};
-use report::{Paint, clean};
+use report::{Paint, clean, remedy};
 
 use super::consent::{Person, Terminal};
 use super::{called, conclude, print};
+use crate::baseline::{BASELINE, Baseline};
 use crate::cli::{Cli, Guard};
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
@@ -232,6 +233,9 @@ fn without(file: &File, guard: &Guard) -> Result<Option<Vec<u8>>, Fatal> {
 
 fn removed(root: &Path, guard: &Guard) -> Result<Vec<Change>, Fatal> {
     let mut changes = texts(root, |file| without(file, guard), guard)?;
+    if guard.no_hook {
+        return files::whole(changes);
+    }
     for (name, command) in HOOKS {
         let file = File::read(root, name)?;
         let Some(text) = &file.text else { continue };
@@ -290,6 +294,7 @@ fn project(cli: &Cli, root: &Path, progress: &Progress) -> Result<Project, Fatal
     let reading = decision::read(root);
     let is_read = reading.files > 0;
     let lock = Lock::read(root)?;
+    let accepted = accepted(root)?;
     let mut told = decided::told(vec![(String::new(), reading)], &[], &lock);
     let mut exploited = Vec::new();
     let last = last_check(cli, root)?;
@@ -301,12 +306,13 @@ fn project(cli: &Cli, root: &Path, progress: &Progress) -> Result<Project, Fatal
             .map(|one| (one.exploit.as_str(), one.verdict))
             .collect();
         for one in &mut told.decisions {
+            let tests = asked_of(one);
             let words: Vec<Word> = holds
                 .iter()
-                .filter(|(id, _)| one.tests.iter().any(|test| test == id))
+                .filter(|(id, _)| tests.contains(id))
                 .map(|(_, word)| *word)
                 .collect();
-            let all = words.len() == one.tests.len();
+            let all = words.len() == tests.len();
             let known = InForce::of(&one.decision.origin, &words);
             // Of some of its exploits nothing is known that still holds.
             let open = !all && matches!(known, InForce::Enforced | InForce::Gift);
@@ -322,7 +328,7 @@ fn project(cli: &Cli, root: &Path, progress: &Progress) -> Result<Project, Fatal
             " What the source says, and what run {run} saw of what is still the same."
         ),
         None if framework.is_some() => format!(
-            " What the source says; nothing was run. After `{} check` it says what is in force as well.",
+            " What the source says; nothing was run. After `{} check --depth` it says what is in force as well.",
             called()
         ),
         None => " The lines as they are for any app.".to_owned(),
@@ -332,8 +338,32 @@ fn project(cli: &Cli, root: &Path, progress: &Progress) -> Result<Project, Fatal
         is_read,
         decisions: told.decisions,
         exploited,
+        accepted,
         routes: routes(root),
     })
+}
+
+/// The exploits that say whether it is in force: those of the study, which every check runs; others where it has none.
+fn asked_of(one: &Decided) -> Vec<&str> {
+    let all = || one.tests.iter().map(String::as_str);
+    let is_of_the_study = |id: &&str| exploit::Entry::study().iter().any(|entry| entry.id == *id);
+    let study: Vec<&str> = all().filter(is_of_the_study).collect();
+    if study.is_empty() {
+        all().collect()
+    } else {
+        study
+    }
+}
+
+/// Exploits whose findings the baseline covers today.
+fn accepted(root: &Path) -> Result<Vec<String>, Fatal> {
+    let baseline = Baseline::read(&root.join(BASELINE))?;
+    let today = crate::ledger::today()?;
+    let covered =
+        |id: &&str| remedy::of(id).is_some_and(|remedy| baseline.covers(remedy.id, &[*id], &today));
+    let lines = checklist::all().iter();
+    let exploits = lines.flat_map(|line| line.exploits.iter().copied());
+    Ok(exploits.filter(covered).map(str::to_owned).collect())
 }
 
 fn routes(root: &Path) -> Vec<Route> {
@@ -377,7 +407,7 @@ fn last_check(cli: &Cli, root: &Path) -> Result<Option<(String, Session)>, Fatal
 
 /// Whether all that an exploit tests is decided as it was when the app was checked: else its verdict is of another app.
 fn is_current(exploit: &str, then: &Session, now: &model::decision::Told) -> bool {
-    let of_it = |all: &[model::decision::Decided]| -> Vec<String> {
+    let of_it = |all: &[Decided]| -> Vec<String> {
         let mut ids: Vec<String> = all
             .iter()
             .filter(|one| one.tests.iter().any(|id| id == exploit))
@@ -388,9 +418,8 @@ fn is_current(exploit: &str, then: &Session, now: &model::decision::Told) -> boo
         ids
     };
     let (before, after) = (of_it(&then.decisions), of_it(&now.decisions));
-    let places = |id: &str, all: &[model::decision::Decided]| {
-        conclude::places(id, all.iter().map(|one| &one.decision))
-    };
+    let places =
+        |id: &str, all: &[Decided]| conclude::places(id, all.iter().map(|one| &one.decision));
     // What no decision is about may have changed in any way.
     !after.is_empty()
         && before == after

@@ -88,7 +88,7 @@ fn insert_at(
         return Ok(put(text, hooks, value, &style));
     };
     expect(event, event_name, "a list", is_array)?;
-    if places(&root, command, event_name)?.is_some() {
+    if places(&root, command, event_name, is_always)?.is_some() {
         return Ok(text.as_bytes().to_vec());
     }
     Ok(put(text, event, Piece::Array(vec![group]), &style))
@@ -106,7 +106,7 @@ fn remove_at(
             return Ok(None);
         }
         let root = parse(&text)?;
-        let Some(at) = places(&root, command, event_name)? else {
+        let Some(at) = places(&root, command, event_name, |_| Ok(true))? else {
             return Ok(Some(text.into_bytes()));
         };
         let cuts = cuts(&text, &root, at, event_name)?;
@@ -255,11 +255,19 @@ fn put(text: &str, into: &Node, piece: Piece, style: &Style) -> Vec<u8> {
 
 // --- what is taken out ---------------------------------------------------------------------------------------------------
 
-/// Which group of the event, and which handler in it, runs the command.
+/// Whether a group runs at each of its event, whatever began a session.
+fn is_always(group: &Node) -> Result<bool, Refused> {
+    let matcher = member(group, "matcher")?;
+    Ok(matcher
+        .is_none_or(|one| matches!(&one.kind, Kind::Text(all) if all.is_empty() || all == "*")))
+}
+
+/// Which group of the event, of those that count, and which handler in it, runs the command.
 fn places(
     root: &Node,
     command: &str,
     event_name: &'static str,
+    counts: fn(&Node) -> Result<bool, Refused>,
 ) -> Result<Option<(usize, usize)>, Refused> {
     let Some(hooks) = member(root, "hooks")? else {
         return Ok(None);
@@ -271,6 +279,9 @@ fn places(
         return Ok(None);
     };
     for (index, group) in event.elements().iter().enumerate() {
+        if !counts(group)? {
+            continue;
+        }
         let Some(handlers) = member(group, "hooks")? else {
             continue;
         };
@@ -491,7 +502,7 @@ mod tests {
     const COMMAND: &str = "unrequested hook claude-code";
 
     /// Settings as people write them, with a hook of their own and without.
-    const FILES: [&str; 26] = [
+    const FILES: [&str; 30] = [
         "{}",
         "{}\n",
         "{ }",
@@ -517,6 +528,10 @@ mod tests {
         "{\"hooks\": {\"Stop\": [{\"hooks\": [{\"type\": \"command\", \"command\": \"say done\"}]}]}, \"z\": 1}",
         "{\n  \"hooks\": {\n    \"Stop\": [\n      {\n        \"hooks\": [\n          { \"type\": \"command\", \"command\": \"say\" }\n        ]\n      }\n    ]\n  }\n}\n",
         "{\n  \"hooks\": { \"Stop\": [ { \"hooks\": [] } ] }\n}",
+        "{\"hooks\":{\"SessionStart\":[]}}",
+        "{\n  \"hooks\": {\n    \"SessionStart\": [],\n    \"Stop\": []\n  }\n}\n",
+        "{\n  \"hooks\": {\n    \"SessionStart\": [\n      {\n        \"hooks\": [\n          { \"type\": \"command\", \"command\": \"say\" }\n        ]\n      }\n    ]\n  }\n}\n",
+        "{\"hooks\": {\"SessionStart\": [{\"matcher\": \"resume\", \"hooks\": [{\"type\": \"command\", \"command\": \"say\"}]}]}}",
         "{\"a\":\"caf\u{e9} \\u007b [\",\"hooks\":{\"Stop\":[{}]}}",
     ];
 
@@ -524,14 +539,16 @@ mod tests {
         serde_json::from_slice(text).unwrap()
     }
 
-    /// Whether the hook is there once, where agents look for it.
-    fn has(text: &[u8]) -> usize {
+    /// How often the hook is there for each event, where agents look for it.
+    fn has(text: &[u8]) -> [usize; 2] {
         let value = value(text);
-        let groups = value["hooks"]["Stop"].as_array().unwrap().iter();
-        groups
-            .flat_map(|group| group["hooks"].as_array().cloned().unwrap_or_default())
-            .filter(|one| one["type"] == "command" && one["command"] == COMMAND)
-            .count()
+        ["SessionStart", "Stop"].map(|event| {
+            let groups = value["hooks"][event].as_array().unwrap().iter();
+            groups
+                .flat_map(|group| group["hooks"].as_array().cloned().unwrap_or_default())
+                .filter(|one| one["type"] == "command" && one["command"] == COMMAND)
+                .count()
+        })
     }
 
     fn without_empty(mut value: Value) -> Value {
@@ -547,20 +564,14 @@ mod tests {
     fn every_file_has_its_bytes_again_and_keeps_all_it_says() {
         for text in FILES {
             let with = insert(Some(text.as_bytes()), COMMAND).unwrap();
-            assert_eq!(has(&with), 1, "{text}");
+            assert_eq!(has(&with), [1, 1], "{text}");
             assert_eq!(insert(Some(&with), COMMAND).unwrap(), with, "{text}");
             let without = remove(&with, COMMAND).unwrap();
             let without = without.unwrap_or_else(|| panic!("{text:?} is gone"));
             assert_eq!(String::from_utf8(without).unwrap(), text);
-            // Not one byte of the person's is another: what came is one piece.
-            let with = String::from_utf8(with).unwrap();
-            let head = text
-                .bytes()
-                .zip(with.bytes())
-                .take_while(|(a, b)| a == b)
-                .count();
-            let tail = text.len() - head;
-            assert!(with.ends_with(&text[text.len() - tail..]), "{with}");
+            // Not one byte of the person's is another, nor in another place.
+            let mut bytes = with.iter();
+            assert!(text.bytes().all(|byte| bytes.any(|one| *one == byte)));
         }
     }
 
@@ -583,11 +594,25 @@ mod tests {
     #[test]
     fn a_file_that_was_made_for_it_goes_also_when_it_was_formatted_anew() {
         let text = insert(None, COMMAND).unwrap();
-        assert_eq!(has(&text), 1);
+        assert_eq!(has(&text), [1, 1]);
         assert_eq!(remove(&text, COMMAND).unwrap(), None);
         let again = serde_json::to_vec(&value(&text)).unwrap();
         assert_eq!(remove(&again, COMMAND).unwrap(), None);
         assert_eq!(value(&text)["hooks"]["Stop"][0]["hooks"][0]["timeout"], 30);
+    }
+
+    #[test]
+    fn a_handler_for_some_starts_of_a_session_is_none_for_all() {
+        for (matcher, there) in [("resume", 2), ("", 1), ("*", 1)] {
+            let text = format!(
+                r#"{{"hooks": {{"SessionStart": [{{"matcher": "{matcher}", "hooks": [{{"type": "command", "command": "{COMMAND}"}}]}}]}}}}"#
+            );
+            let with = insert(Some(text.as_bytes()), COMMAND).unwrap();
+            assert_eq!(has(&with), [there, 1], "{matcher}");
+            assert_eq!(insert(Some(&with), COMMAND).unwrap(), with);
+            let without = remove(&with, COMMAND).unwrap();
+            assert!(without.is_none_or(|text| !String::from_utf8(text).unwrap().contains(COMMAND)));
+        }
     }
 
     #[test]

@@ -13,10 +13,11 @@ const LARGEST: u64 = 8 << 20;
 pub(super) enum Event {
     /// The agent goes on because a hook had sent it back.
     SentBack,
-    /// A session begins, or is taken up again.
+    /// A session begins or goes on.
     Start {
         project: PathBuf,
         session: String,
+        /// Others may have written since this session wrote last.
         fresh: bool,
     },
     /// The agent is done.
@@ -60,7 +61,7 @@ pub(super) fn read(from: impl Read, root: Option<&Path>) -> Result<Event, String
         "SessionStart" => Ok(Event::Start {
             project: project(text("cwd")?, root)?,
             session,
-            fresh: event["source"] == "startup",
+            fresh: event["source"] == "startup" || event["source"] == "resume",
         }),
         other => Err(format!(
             "the event {} is none of this hook's, which are Stop and SessionStart",

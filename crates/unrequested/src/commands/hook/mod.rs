@@ -139,18 +139,23 @@ fn answer(dir: &Path, root: Option<&Path>) -> Result<Option<Value>, String> {
         (None, Some(seen)) => Some(seen.open.iter().cloned().collect()),
         // Nothing can be due then.
         (None, None) if found.is_empty() => Some(BTreeSet::new()),
-        (None, None) => committed(&project)?.map(|placed| prints(&rules.findings(placed))),
+        (None, None) => committed(&project)?.map(|placed| prints(rules.findings(placed).iter())),
+    };
+    // A doubt that came since is no finding yet.
+    let was_there = |one: &&Finding| {
+        let before = before.as_ref();
+        one.doubt.is_none() || before.is_none_or(|before| before.contains(&one.print()))
     };
     state.see(Seen {
         session: session.clone(),
         stamp,
-        open: prints(&found).into_iter().collect(),
+        open: prints(found.iter().filter(was_there)).into_iter().collect(),
     });
     let Some(before) = before else {
         place.write(&state)?;
         let blind = fresh.is_none().then(|| {
             words::not_checked(
-                "what was there before is not known (no git, and no session seen yet); from now on it is",
+                "what was there before is not known (nothing of it is in git, and no session was seen yet); from now on it is",
             )
         });
         return Ok(blind);
@@ -176,6 +181,7 @@ fn due(
         session: session.to_owned(),
         finding: one.name(),
         print: one.print(),
+        sure: one.doubt.is_none(),
     };
     let is_due = |one: &Finding| {
         let told = told(one);
@@ -188,21 +194,35 @@ fn due(
     due.into_iter().partition(|one| one.doubt.is_none())
 }
 
-fn prints(findings: &[Finding]) -> BTreeSet<String> {
-    findings.iter().map(Finding::print).collect()
+fn prints<'a>(findings: impl Iterator<Item = &'a Finding>) -> BTreeSet<String> {
+    findings.map(Finding::print).collect()
 }
 
-/// What git has of the project; nothing where there is no git, an empty tree before the first commit.
+/// What git has of the project: an empty tree before the first commit, nothing where git does not keep the project.
 fn committed(project: &Path) -> Result<Option<Placed>, String> {
-    let git = |words: &[&str]| decisions::git(project, words).is_some();
-    if !git(&["rev-parse", "--git-dir"]) {
+    let is_so = |words: &[&str]| decisions::git(project, words).is_some();
+    if !is_so(&["rev-parse", "--git-dir"]) {
         return Ok(None);
     }
-    if !git(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]) {
-        return Ok(Some(Placed::default()));
+    let files = if is_unborn(project) {
+        Vec::new()
+    } else {
+        decisions::files_at(project, "HEAD").map_err(|error| error.why)?
+    };
+    if files.is_empty() && is_so(&["check-ignore", "--quiet", "."]) {
+        return Ok(None);
     }
-    let files = decisions::files_at(project, "HEAD").map_err(|error| error.why)?;
     Ok(Some(decision::read_files_placed(&files)))
+}
+
+/// Whether there is no commit yet; a branch whose file is there is damaged.
+fn is_unborn(project: &Path) -> bool {
+    let git = |words: &[&str]| decisions::git(project, words);
+    let head = ["rev-parse", "--verify", "--quiet", "HEAD"];
+    git(&head).is_none()
+        && git(&["symbolic-ref", "--quiet", "HEAD"])
+            .and_then(|branch| git(&["rev-parse", "--git-path", branch.trim()]))
+            .is_some_and(|file| !project.join(file.trim()).exists())
 }
 
 /// What people accepted.

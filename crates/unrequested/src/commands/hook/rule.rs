@@ -215,13 +215,17 @@ pub(super) struct Finding {
 impl Finding {
     /// The finding, whatever becomes of the code around it.
     pub(super) fn name(&self) -> String {
-        let place = self.site.route.as_deref().unwrap_or_default();
+        self.named(self.site.route.as_ref().unwrap_or(&self.site.file))
+    }
+
+    fn named(&self, place: &str) -> String {
         format!("{} {} {} {place}", self.matter, self.remedy.id, self.choice)
     }
 
-    /// The same as long as neither the choice nor the code around it is another.
+    /// The same as long as neither the choice nor the code around it is another, in whatever file.
     pub(super) fn print(&self) -> String {
-        let text = format!("{}\n{}", self.name(), self.site.code);
+        let name = self.named(self.site.route.as_deref().unwrap_or_default());
+        let text = format!("{name}\n{}", self.site.code);
         blake3::hash(text.as_bytes()).to_hex()[..24].to_owned()
     }
 }

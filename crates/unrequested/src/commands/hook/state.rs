@@ -2,12 +2,16 @@
 //! anybody back for.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
+/// The folder that is used where nobody names one.
+const OURS: &str = ".unrequested";
 /// Sessions and findings that are remembered; the oldest go first.
 const SESSIONS: usize = 16;
 const TOLD: usize = 400;
@@ -41,6 +45,8 @@ pub(super) struct Told {
     pub(super) session: String,
     pub(super) finding: String,
     pub(super) print: String,
+    /// Whether it was sure; what was noted as a doubt can still send somebody back.
+    pub(super) sure: bool,
 }
 
 impl Default for State {
@@ -72,9 +78,13 @@ impl State {
 
     /// Whether this was said in this session, or in any while the code was the same.
     pub(super) fn was_told(&self, one: &Told) -> bool {
-        self.told.iter().any(|told| {
-            told.print == one.print || told.session == one.session && told.finding == one.finding
-        })
+        self.told
+            .iter()
+            .filter(|told| told.sure || !one.sure)
+            .any(|told| {
+                told.print == one.print
+                    || told.session == one.session && told.finding == one.finding
+            })
     }
 
     pub(super) fn tell(&mut self, one: Told) {
@@ -97,20 +107,26 @@ impl Place {
         let name = blake3::hash(project.as_os_str().as_encoded_bytes()).to_hex();
         let path = dir.join(format!("hook-{}.json", &name[..12]));
         let failed = |error: std::io::Error| format!("cannot write {}: {error}", dir.display());
-        if !dir.exists() {
+        // A repository that was cloned may have a link there, which leads out of it; whoever names a folder knows it.
+        let is_ours = dir == project.join(OURS);
+        if is_ours && dir.is_symlink() {
+            return Err(format!(
+                "{} is a link, and is not followed; name the folder with --dir",
+                dir.display()
+            ));
+        }
+        let is_new = !dir.exists();
+        if is_new {
             fs::create_dir_all(dir).map_err(failed)?;
-            // What is kept here is nothing to commit.
-            let ignore = dir.join(".gitignore");
-            fs::write(&ignore, "*\n").map_err(|error| {
-                let _ = fs::remove_file(&ignore);
-                let _ = fs::remove_dir(dir);
-                failed(error)
-            })?;
+        }
+        if is_new || is_ours {
+            ignored(dir, is_new).map_err(failed)?;
         }
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
+            .custom_flags(no_link())
             .open(path.with_extension("lock"))
             .map_err(failed)?;
         // A file system without locks: then nobody else is seen.
@@ -125,14 +141,21 @@ impl Place {
                 self.path.display()
             )
         };
-        let text = match fs::metadata(&self.path) {
-            Ok(meta) if meta.len() > LARGEST => return Err(damaged("too large".to_owned())),
-            Ok(_) => fs::read_to_string(&self.path).map_err(|error| damaged(error.to_string()))?,
+        let mut options = File::options();
+        let file = match options.read(true).custom_flags(no_link()).open(&self.path) {
+            Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(State::default());
             }
             Err(error) => return Err(format!("cannot read {}: {error}", self.path.display())),
         };
+        let mut text = String::new();
+        file.take(LARGEST + 1)
+            .read_to_string(&mut text)
+            .map_err(|error| damaged(error.to_string()))?;
+        if text.len() as u64 > LARGEST {
+            return Err(damaged("too large".to_owned()));
+        }
         let state: State =
             serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         if state.version == VERSION {
@@ -142,21 +165,44 @@ impl Place {
         }
     }
 
-    /// Whole or not at all.
+    /// Whole or not at all. The disk is not waited for: the agent is.
     pub(super) fn write(&self, state: &State) -> Result<(), String> {
         let failed =
             |error: std::io::Error| format!("cannot write {}: {error}", self.path.display());
         let text = serde_json::to_string(state).map_err(|error| error.to_string())?;
         let beside = self.path.with_extension("new");
-        let written = File::create(&beside)
-            .and_then(|mut file| {
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.sync_data())
-            })
+        // What an ended process left, or a link that somebody put there.
+        let _ = fs::remove_file(&beside);
+        let written = File::create_new(&beside)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
             .and_then(|()| fs::rename(&beside, &self.path));
         written.map_err(|error| {
             let _ = fs::remove_file(&beside);
             failed(error)
         })
+    }
+}
+
+fn no_link() -> i32 {
+    OFlags::NOFOLLOW.bits().cast_signed()
+}
+
+/// What is kept there is nothing to commit.
+fn ignored(dir: &Path, is_new: bool) -> std::io::Result<()> {
+    let path = dir.join(".gitignore");
+    match File::create_new(&path) {
+        Ok(mut file) => file.write_all(b"*\n").inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+            if is_new {
+                let _ = fs::remove_dir(dir);
+            }
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => {
+            if is_new {
+                let _ = fs::remove_dir(dir);
+            }
+            Err(error)
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use report::checklist;
 use report::remedy::NOT_FOR_AGENTS;
 use serde_json::{Value, json};
 
@@ -29,7 +30,6 @@ pub(super) fn not_checked(why: &str) -> Value {
     note(&format!("not checked: {}", cut(why, 400)))
 }
 
-/// Findings of one matter at several places are one control.
 fn reason(findings: &[Finding], called: &str) -> String {
     let mut text = match findings {
         [_] => "A control is missing in code that was just written.".to_owned(),
@@ -61,9 +61,9 @@ fn reason(findings: &[Finding], called: &str) -> String {
     let matters = unique(findings.iter().map(|one| one.matter));
     let _ = write!(
         text,
-        " Acceptance: `{called} check --only {}`, and what worked before still works. If the user decided otherwise, say so and run \
-         `{called} decisions --accept {} --reason \"what the user said\"`.",
-        tests.join(","),
+        " Acceptance: `{}`, and what worked before still works. If the user decided otherwise, change nothing and say so; they can \
+         record it with `{called} decisions --accept {} --reason \"why\"`.",
+        checklist::acceptance(called, &tests),
         matters.join(",")
     );
     text
