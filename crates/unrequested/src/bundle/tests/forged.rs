@@ -221,7 +221,7 @@ fn an_arm_that_this_tool_does_not_have_is_named() {
         read["unit"]["new"]["arm"] = "loud".into();
     });
     reworded(&root, REPORT, |read| {
-        read["sessions"][0]["arm"] = "loud".into()
+        read["sessions"][0]["arm"] = "loud".into();
     });
     let text = whole(&root);
     assert_eq!(text.matches("`loud`").count(), 1, "{text}");

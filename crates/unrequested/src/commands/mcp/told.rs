@@ -458,9 +458,10 @@ fn choice(decision: &Decision) -> String {
 /// `None` for what has no form that is known.
 fn decided(one: &Value) -> Option<Value> {
     let decision = read_of(&one["decision"])?;
-    let origin = match &decision.origin {
-        Origin::Absent => String::new(),
-        other => fit(&report::decisions::origin(other)).unwrap_or_default(),
+    let origin = if decision.origin == Origin::Absent {
+        String::new()
+    } else {
+        fit(&report::decisions::origin(&decision.origin)).unwrap_or_default()
     };
     let span = decision.spans.first();
     Some(json!({
