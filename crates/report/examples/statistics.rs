@@ -63,6 +63,24 @@ fn answer(question: &Value) -> Value {
             let found = statistics::clustered(&sessions("sessions"));
             json!([found.value, found.low, found.high])
         }
+        "effect" => {
+            let levels = |value: &Value| -> Vec<usize> {
+                let all: Vec<u32> = serde_json::from_value(value.clone()).unwrap();
+                all.into_iter().map(|one| one as usize).collect()
+            };
+            let others: Vec<Vec<usize>> = question["others"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(levels)
+                .collect();
+            let term = levels(&question["term"]);
+            let found = statistics::effect(&floats("shares"), &others, &term, 1);
+            json!(found.map_or([-1.0; 4], |found| {
+                let (term, over) = found.freedom;
+                [found.f, term as f64, over as f64, found.p]
+            }))
+        }
         other => panic!("{other}"),
     }
 }

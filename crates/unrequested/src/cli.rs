@@ -118,9 +118,10 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Study: print a run of the ledger again.
     Report(Report),
-    /// Study: sessions beside sessions, or beside the figures of a published study, with intervals and tests.
+    /// Study: sessions beside sessions, among themselves, or beside the figures of a published study, with intervals and tests.
     Compare {
-        /// `RUN`, `RUN@WORD,..` or `@WORD,..` of the newest run: words are an agent, a sample, a framework or an arm.
+        /// `RUN`, `RUN@WORD,..` or `@WORD,..` of the newest run: words are an agent, a sample, a framework or an arm. Two are
+        /// compared; of one, or of the newest run, it says what made a difference within it, and how alike replicates are.
         #[arg(value_name = "SESSIONS")]
         sides: Vec<String>,
         /// A published study: 2026-04.

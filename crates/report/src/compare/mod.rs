@@ -8,6 +8,7 @@
 pub(crate) mod arms;
 mod exploits;
 mod published;
+mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use crate::paint::{Paint, clean};
 use crate::statistics::{self, Interval};
 
 pub use published::{Published, beside};
+pub use within::within;
 
 const SEED: u64 = 20_260_401;
 /// Under this a difference is said to be one.

@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod clustered;
+mod effects;
 mod family;
 mod permutation;
 mod power;
@@ -14,6 +15,7 @@ mod table;
 
 pub use bootstrap::{Interval, difference_interval, interval};
 pub use clustered::{apart, clustered, t};
+pub use effects::{Effect, effect, left_over};
 pub use family::holm;
 pub use permutation::{paired, smallest_p, unpaired};
 pub use power::{Plan, detectable, simulated};

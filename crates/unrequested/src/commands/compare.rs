@@ -1,7 +1,7 @@
-//! `compare`: sessions of the ledger beside others, or beside a published study.
+//! `compare`: sessions of the ledger beside others, among themselves, or beside a published study.
 
 use report::Paint;
-use report::compare::{Published, Side, beside, render};
+use report::compare::{Published, Side, beside, render, within};
 
 use model::run::{Run, Session};
 
@@ -19,10 +19,10 @@ pub(super) fn run(
     published: Option<&str>,
     paint: Paint,
 ) -> Result<Exit, Fatal> {
-    let wanted = if published.is_some() { 0..=1 } else { 2..=2 };
-    if !wanted.contains(&asked.len()) {
+    if asked.len() > if published.is_some() { 1 } else { 2 } {
         return Err(Fatal::usage(
-            "compare takes two selections, `compare @imports-first @runtime-first`, or --published 2026-04 and at most one",
+            "compare takes two selections, `compare @imports-first @runtime-first`, one or none for what made a difference \
+             within it, or --published 2026-04 and at most one",
         ));
     }
     let theirs = published.map(published_study).transpose()?;
@@ -86,6 +86,7 @@ pub(super) fn run(
             beside(theirs, &ours.sessions, paint)
         }
         (_, [first, second]) => render(first, second, paint),
+        (_, [one]) => within(one, paint),
         _ => return Err(Fatal::usage("compare takes two selections")),
     })?;
     Ok(Exit::Done)
