@@ -5,7 +5,7 @@ use std::path::Path;
 
 use agent::Arm;
 use model::decision::{
-    Asked, Decided, Decision, InForce, Reading, Review, Stride, Told, Turn, changes,
+    Asked, Decided, Decision, InForce, Origin, Reading, Review, Stride, Told, Turn, changes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ const WISHES: [&str; 5] = [
 
 /// Somebody's words: who, and what.
 pub(crate) type Wish = (String, String);
+
+/// What a wish of a prompt begins with; its id follows.
+const PROMPT: &str = "prompt ";
 
 /// What the files of an app ask for.
 pub(crate) fn wishes(tree: &Path) -> Vec<Wish> {
@@ -60,7 +63,7 @@ pub(crate) fn given(arm: &Arm, turns: &[TurnRow], last: &str) -> Vec<Wish> {
         .filter(|prompt| prompt.id.as_str() <= last);
     let prompts = prompts.map(|prompt| {
         let text = words(&prompt.id).unwrap_or_else(|| prompt.text.clone());
-        (format!("prompt {}", prompt.id), text)
+        (format!("{PROMPT}{}", prompt.id), text)
     });
     files.chain(prompts).collect()
 }
@@ -94,9 +97,10 @@ pub(crate) fn told(steps: Vec<(String, Reading)>, wishes: &[Wish], lock: &Lock) 
                 .rev()
                 .take_while(|(_, prints)| prints.contains(&print))
                 .last();
+            let step = came.map(|(step, _)| step.clone()).unwrap_or_default();
             Decided {
-                step: came.map(|(step, _)| step.clone()).unwrap_or_default(),
-                asked: asked(&decision.decision, wishes),
+                asked: asked(&decision, &step, wishes),
+                step,
                 reviewed: lock.review(&decision),
                 in_force: InForce::Untested,
                 tests: decision::find(&decision.decision)
@@ -123,10 +127,15 @@ pub(crate) fn told(steps: Vec<(String, Reading)>, wishes: &[Wish], lock: &Lock) 
     }
 }
 
-/// The first sentence that asks for a matter.
-fn asked(id: &str, wishes: &[Wish]) -> Option<Asked> {
-    let words = decision::find(id)?.matter.words;
-    for (by, text) in wishes {
+/// The first sentence that asks for a matter. What was there before its prompt came was not asked for; what is still absent after
+/// it was.
+fn asked(decision: &Decision, step: &str, wishes: &[Wish]) -> Option<Asked> {
+    let words = decision::find(&decision.decision)?.matter.words;
+    let is_in_time = |by: &str| {
+        let prompt = by.strip_prefix(PROMPT);
+        step.is_empty() || decision.origin == Origin::Absent || prompt.is_none_or(|id| id <= step)
+    };
+    for (by, text) in wishes.iter().filter(|(by, _)| is_in_time(by)) {
         for sentence in sentences(text) {
             let lower = sentence.to_lowercase();
             if words.iter().any(|word| lower.contains(word)) {
@@ -286,6 +295,30 @@ mod tests {
         assert_eq!(hash.step, "2-uploads");
         assert_eq!(hash.asked.as_ref().unwrap().words, "Use bcrypt");
         assert!(hash.reviewed.is_none());
+    }
+
+    #[test]
+    fn what_was_there_before_a_prompt_was_not_asked_for_by_it() {
+        const LOGIN: &str = "from fastapi import FastAPI\n\napp = FastAPI()\n\n@app.post(\"/login\")\n\
+                             def login(email: str, password: str):\n    return {}\n";
+        let by = |prompt: &str, code: &str, id: &str| {
+            let steps = ["1-auth", "2-uploads", "3-search"];
+            let steps = steps.map(|step| (step.to_owned(), reading(code)));
+            let words = "Use bcrypt, and rate limiting for sign-in.".to_owned();
+            let told = told(
+                steps.to_vec(),
+                &[(format!("{PROMPT}{prompt}"), words)],
+                &Lock::default(),
+            );
+            let of = |one: &&Decided| one.decision.decision == id;
+            let found = told.decisions.iter().find(of).unwrap();
+            assert_eq!(found.step, "1-auth");
+            found.asked.is_some()
+        };
+        assert!(by("1-auth", BCRYPT, "password-hash"));
+        assert!(!by("3-search", BCRYPT, "password-hash"));
+        // What was asked for in the end and is still not there was asked for.
+        assert!(by("3-search", LOGIN, "login-throttling"));
     }
 
     #[test]

@@ -126,8 +126,19 @@ fn compared(dir: &Path) {
     );
     let text = compare(&["@literal", "@hardend"], 2);
     assert!(text.contains("hardened"), "{text}");
-    let text = compare(&["@literal"], 2);
+    let text = compare(&["@literal", "@hardened", "@literal"], 2);
     assert!(text.contains("two selections"), "{text}");
+    // One session in each cell.
+    let text = compare(&[], 0);
+    assert!(
+        text.contains("framework x agent") && text.contains("no test"),
+        "{text}"
+    );
+    let text = compare(&["@literal"], 0);
+    assert!(
+        text.contains("2 sessions") && !text.contains(" agent "),
+        "{text}"
+    );
     let text = compare(&["--published", "2026-05"], 2);
     assert!(text.contains("2026-04"), "{text}");
 }
