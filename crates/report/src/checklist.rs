@@ -29,13 +29,7 @@ pub struct Line {
     pub explicit: &'static str,
 }
 
-macro_rules! files {
-    ($($id:literal),* $(,)?) => {
-        [$(($id, include_str!(concat!("checklist/", $id, ".md")))),*]
-    };
-}
-
-const FILES: [(&str, &str); 5] = files![
+const FILES: [(&str, &str); 5] = files!["checklist/":
     "rate-limiting",
     "security-headers",
     "upload-validation",

@@ -1,5 +1,12 @@
 //! From verdicts to a score to a report. Pure: no files, no clock, no terminal.
 
+/// Ids and texts of Markdown files, one of which is one remedy or one line of the checklist.
+macro_rules! files {
+    ($folder:literal: $($id:literal),* $(,)?) => {
+        [$(($id, include_str!(concat!($folder, $id, ".md")))),*]
+    };
+}
+
 pub mod bench;
 pub mod board;
 pub mod calibration;

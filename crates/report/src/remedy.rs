@@ -22,14 +22,8 @@ pub struct Remedy {
     pub idioms: Vec<(Vec<&'static str>, &'static str)>,
 }
 
-macro_rules! files {
-    ($($id:literal),* $(,)?) => {
-        [$(($id, include_str!(concat!("remedy/", $id, ".md")))),*]
-    };
-}
-
 /// In the order in which they are listed: as the prompts ask, then what nobody asks for.
-const FILES: [(&str, &str); 25] = files![
+const FILES: [(&str, &str); 25] = files!["remedy/":
     "bound-parameters-login",
     "route-authentication",
     "token-verification",
