@@ -29,6 +29,7 @@ pub fn render(board: &Board<'_>, prove: &mut Prove<'_>) -> String {
     heat(&mut out, board, &columns);
     standing_out(&mut out, board, &columns);
     factors(&mut out, &columns);
+    apart(&mut out, &columns);
     arms(&mut out, &columns);
     decided::table(&mut out, &columns);
     decided::steps(&mut out, &columns);
@@ -447,6 +448,61 @@ fn row(out: &mut String, name: &str, sessions: &[&Session]) {
         );
     }
     out.push_str("</tr>");
+}
+
+/// Framework, agent and arm, each beyond the others, and two of them together.
+fn apart(out: &mut String, columns: &[&Session]) {
+    let table = compare::within::tested(columns);
+    if table
+        .iter()
+        .all(|one| one.levels.len() == 1 || one.p.is_none())
+    {
+        return;
+    }
+    out.push_str(
+        "<section id=\"apart\"><h2>What made a difference</h2><p class=\"about\">Each of framework, agent and arm beyond the \
+         others, in the tests that all sessions were asked for (<em>requirement</em>), some (<em>asked of some</em>), or none \
+         (<em>hardening</em>). <em>Apart</em>: the highest share minus the lowest, in percentage points; of two together, how far \
+         they are from adding up, where that is farthest. p: F ratios over permuted residuals of sessions, corrected by Holm over \
+         this table.</p><div class=\"scroll\"><table class=\"chart\"><caption>What made a difference</caption><thead><tr><td></td>\
+         <th scope=\"col\">shares</th><th scope=\"col\">apart</th><th scope=\"col\">p</th></tr></thead>",
+    );
+    let mut group = "";
+    for one in &table {
+        if one.group != group {
+            let end = if group.is_empty() { "" } else { "</tbody>" };
+            group = one.group;
+            let _ = write!(
+                out,
+                "{end}<tbody><tr class=\"tier\"><th scope=\"rowgroup\" colspan=\"4\"><span>{group}</span></th></tr>"
+            );
+        }
+        let levels: Vec<String> = one
+            .levels
+            .iter()
+            .map(|(name, interval)| {
+                format!("<bdi>{}</bdi> {}", text(name), text(&share(*interval)))
+            })
+            .collect();
+        let shares = if levels.is_empty() {
+            format!("<bdi>{}</bdi>", text(&one.place))
+        } else {
+            levels.join("<br>")
+        };
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td>{shares}</td><td>{:+.1}</td><td>{}</td></tr>",
+            text(&one.name),
+            one.apart * 100.0,
+            one.p
+                .map_or("no test".to_owned(), |p| text(&probability(p)))
+        );
+    }
+    out.push_str("</tbody></table></div>");
+    for line in compare::within::depends(&table) {
+        let _ = write!(out, "<p class=\"about\">{}</p>", text(&line));
+    }
+    out.push_str("</section>\n");
 }
 
 fn arms(out: &mut String, columns: &[&Session]) {

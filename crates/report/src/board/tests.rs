@@ -137,13 +137,17 @@ fn hostile_words_add_no_element() {
         "html", "head", "meta", "title", "style", "body", "a", "header", "p", "h1", "bdi", "span",
         "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "main", "section", "h2",
         "h3", "h4", "article", "ul", "ol", "li", "code", "pre", "details", "summary", "footer",
-        "strong", "nav", "svg", "line", "circle", "br", "kbd", "script",
+        "strong", "em", "nav", "svg", "line", "circle", "br", "kbd", "script",
     ];
     let text = without_script(&page);
     for name in elements(&text) {
         assert!(known.contains(&name.as_str()), "<{name}>");
     }
     assert_eq!(text.matches("<script").count(), 1);
+    assert!(
+        page.contains("<section id=\"apart\">"),
+        "its words are tried, too"
+    );
     for word in [
         "src=",
         "url(",

@@ -8,7 +8,7 @@
 pub(crate) mod arms;
 mod exploits;
 mod published;
-mod within;
+pub(crate) mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

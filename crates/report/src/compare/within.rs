@@ -12,7 +12,7 @@ use model::run::{Judged, Session, Tier};
 
 use super::{LEVEL, SEED, Side, counted, probability, sessions, share, wrap};
 use crate::paint::{Paint, clean};
-use crate::statistics::{self, Effect};
+use crate::statistics::{self, Interval};
 
 /// Exploits that are named where replicates differ.
 const NAMED: usize = 4;
@@ -48,23 +48,6 @@ impl Factor {
     }
 }
 
-/// One factor, or two together, in one group of tests.
-struct Term<'a> {
-    first: &'a Factor,
-    second: Option<&'a Factor>,
-    effect: Option<Effect>,
-    p: f64,
-}
-
-impl Term<'_> {
-    fn name(&self) -> String {
-        match self.second {
-            None => self.first.name.to_owned(),
-            Some(second) => format!("{} x {}", self.first.name, second.name),
-        }
-    }
-}
-
 const GROUPS: [&str; 3] = ["requirement", "asked of some", "hardening"];
 
 /// In which group an exploit is, by how many sessions were asked for its control.
@@ -83,9 +66,24 @@ fn groups<'a>(sessions: &[&'a Session]) -> BTreeMap<&'a str, &'static str> {
     asked.into_iter().map(|(id, of)| (id, group(of))).collect()
 }
 
-/// The sessions of one selection.
-pub fn within(side: &Side<'_>, paint: Paint) -> String {
-    let all = &side.sessions;
+/// One factor in one group of tests, or two together.
+#[derive(Debug)]
+pub(crate) struct Tested {
+    pub(crate) group: &'static str,
+    /// `agent`, `agent x arm`
+    pub(crate) name: String,
+    /// The share of each level; empty for two together.
+    pub(crate) levels: Vec<(String, Interval)>,
+    /// The highest share minus the lowest; of two together, how far they are from adding up where that is farthest.
+    pub(crate) apart: f64,
+    /// Where that is.
+    pub(crate) place: String,
+    /// Corrected over the table; `None` where nothing is left over to compare it with.
+    pub(crate) p: Option<f64>,
+}
+
+/// The whole table.
+pub(crate) fn tested(all: &[&Session]) -> Vec<Tested> {
     let factors: Vec<Factor> = [
         Factor::new("framework", all, |one| &one.framework),
         Factor::new("agent", all, |one| &one.agent),
@@ -94,6 +92,26 @@ pub fn within(side: &Side<'_>, paint: Paint) -> String {
     .into_iter()
     .filter(|one| one.levels.len() > 1)
     .collect();
+    let groups = groups(all);
+    let mut table = Vec::new();
+    for group in GROUPS {
+        let is_in = |judged: &Judged| groups.get(judged.exploit.as_str()) == Some(&group);
+        let counts: Vec<statistics::Session> = all.iter().map(|one| counted(one, &is_in)).collect();
+        if counts.iter().all(|one| one.of > 0) {
+            of_group(&mut table, group, &factors, &counts);
+        }
+    }
+    let p: Vec<f64> = table.iter().filter_map(|one| one.p).collect();
+    let known = table.iter_mut().filter_map(|one| one.p.as_mut());
+    for (p, corrected) in known.zip(statistics::holm(&p)) {
+        *p = corrected;
+    }
+    table
+}
+
+/// The sessions of one selection.
+pub fn within(side: &Side<'_>, paint: Paint) -> String {
+    let all = &side.sessions;
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -101,22 +119,8 @@ pub fn within(side: &Side<'_>, paint: Paint) -> String {
         paint.head(&clean(&side.name)),
         sessions(all.len())
     );
-    let groups = groups(all);
-    let shares = |group: &str| -> Vec<statistics::Session> {
-        let is_in = |judged: &Judged| groups.get(judged.exploit.as_str()) == Some(&group);
-        all.iter().map(|one| counted(one, &is_in)).collect()
-    };
-    let present: Vec<(&str, Vec<statistics::Session>)> = GROUPS
-        .into_iter()
-        .map(|group| (group, shares(group)))
-        .filter(|(_, counts)| counts.iter().all(|one| one.of > 0))
-        .collect();
-    let mut terms: Vec<Vec<Term<'_>>> = present
-        .iter()
-        .map(|(_, counts)| of_group(&factors, counts))
-        .collect();
-    correct(&mut terms);
-    if factors.is_empty() {
+    let table = tested(all);
+    if table.is_empty() {
         wrap(
             &mut out,
             "All are of one framework, one agent and one arm: nothing to tell apart.",
@@ -131,103 +135,82 @@ pub fn within(side: &Side<'_>, paint: Paint) -> String {
             "apart"
         );
     }
-    for ((group, counts), terms) in present.iter().zip(&terms) {
-        if !terms.is_empty() {
+    let mut group = "";
+    for one in &table {
+        if one.group != group {
+            group = one.group;
             let _ = writeln!(out, "   {}", paint.head(group));
         }
-        for term in terms {
-            row(&mut out, term, counts, &factors);
-        }
+        row(&mut out, one);
     }
     consistency(&mut out, all, paint);
     out.push('\n');
-    for line in caveats(all, &factors, &terms) {
+    for line in caveats(all, &table) {
         wrap(&mut out, &line);
     }
     out
 }
 
-fn of_group<'a>(factors: &'a [Factor], counts: &[statistics::Session]) -> Vec<Term<'a>> {
+fn of_group(
+    table: &mut Vec<Tested>,
+    group: &'static str,
+    factors: &[Factor],
+    counts: &[statistics::Session],
+) {
     let shares: Vec<f64> = counts.iter().map(|one| one.share()).collect();
     let levels = |but: usize| -> Vec<Vec<usize>> {
         let others = factors.iter().enumerate().filter(|(n, _)| *n != but);
         others.map(|(_, one)| one.of.clone()).collect()
     };
-    let mut terms = Vec::new();
-    for (number, first) in factors.iter().enumerate() {
-        terms.push(Term {
-            first,
-            second: None,
-            effect: statistics::effect(&shares, &levels(number), &first.of, SEED),
-            p: 1.0,
+    let p = |others: &[Vec<usize>], term: &[usize]| {
+        statistics::effect(&shares, others, term, SEED).map(|found| found.p)
+    };
+    for (number, factor) in factors.iter().enumerate() {
+        let levels_of = by_level(factor, counts);
+        let all = levels_of.iter().map(|one| one.1.value);
+        let (low, high) = all.fold((1.0_f64, 0.0_f64), |(low, high), one| {
+            (low.min(one), high.max(one))
+        });
+        table.push(Tested {
+            group,
+            name: factor.name.to_owned(),
+            levels: levels_of,
+            apart: high - low,
+            place: String::new(),
+            p: p(&levels(number), &factor.of),
         });
     }
     for (number, first) in factors.iter().enumerate() {
         for second in &factors[number + 1..] {
-            let cells = first.with(second);
-            terms.push(Term {
-                first,
-                second: Some(second),
-                effect: statistics::effect(&shares, &levels(usize::MAX), &cells, SEED),
-                p: 1.0,
+            let (apart, place) = departure(first, second, &shares, factors);
+            table.push(Tested {
+                group,
+                name: format!("{} x {}", first.name, second.name),
+                levels: Vec::new(),
+                apart,
+                place,
+                p: p(&levels(usize::MAX), &first.with(second)),
             });
         }
     }
-    terms
 }
 
-/// Holm over all that could be tested.
-fn correct(terms: &mut [Vec<Term<'_>>]) {
-    let tested = || terms.iter().flatten().filter_map(|one| one.effect);
-    let p: Vec<f64> = tested().map(|one| one.p).collect();
-    let mut corrected = statistics::holm(&p).into_iter();
-    for term in terms.iter_mut().flatten() {
-        if term.effect.is_some() {
-            term.p = corrected.next().unwrap_or(1.0);
-        }
+fn row(out: &mut String, one: &Tested) {
+    let p = one.p.map_or("no test".to_owned(), probability);
+    let apart = one.apart * 100.0;
+    if one.levels.is_empty() {
+        let place: String = clean(&one.place).chars().take(33).collect();
+        let _ = writeln!(out, "     {:<19}{place:<33}{apart:>+6.1}  {p}", one.name);
+        return;
+    }
+    let _ = writeln!(out, "     {:<52}{apart:>6.1}  {p}", one.name);
+    for (level, interval) in &one.levels {
+        let level: String = clean(level).chars().take(30).collect();
+        let _ = writeln!(out, "       {level:<31}{}", share(*interval));
     }
 }
 
-fn row(out: &mut String, term: &Term<'_>, counts: &[statistics::Session], factors: &[Factor]) {
-    let p = match term.effect {
-        Some(_) => probability(term.p),
-        None => "no test".to_owned(),
-    };
-    match term.second {
-        None => {
-            let levels = by_level(term.first, counts);
-            let all = levels.iter().map(|one| one.1.value);
-            let (low, high) = all.fold((1.0_f64, 0.0_f64), |(low, high), one| {
-                (low.min(one), high.max(one))
-            });
-            let _ = writeln!(
-                out,
-                "     {:<52}{:>6.1}  {p}",
-                term.name(),
-                (high - low) * 100.0
-            );
-            for (level, interval) in levels {
-                let level: String = clean(level).chars().take(30).collect();
-                let _ = writeln!(out, "       {level:<31}{}", share(interval));
-            }
-        }
-        Some(second) => {
-            let (departs, place) = departure(term.first, second, counts, factors);
-            let place: String = clean(&place).chars().take(33).collect();
-            let _ = writeln!(
-                out,
-                "     {:<19}{place:<33}{:>+6.1}  {p}",
-                term.name(),
-                departs * 100.0
-            );
-        }
-    }
-}
-
-fn by_level<'a>(
-    factor: &'a Factor,
-    counts: &[statistics::Session],
-) -> Vec<(&'a str, statistics::Interval)> {
+fn by_level(factor: &Factor, counts: &[statistics::Session]) -> Vec<(String, Interval)> {
     let of = |level: usize| -> Vec<statistics::Session> {
         let all = counts.iter().zip(&factor.of);
         all.filter(|(_, one)| **one == level)
@@ -238,20 +221,14 @@ fn by_level<'a>(
         .levels
         .iter()
         .enumerate()
-        .map(|(level, name)| (name.as_str(), statistics::clustered(&of(level))))
+        .map(|(level, name)| (name.clone(), statistics::clustered(&of(level))))
         .collect()
 }
 
 /// Where two factors together are farthest from what both alone would add up to, and how far.
-fn departure(
-    first: &Factor,
-    second: &Factor,
-    counts: &[statistics::Session],
-    factors: &[Factor],
-) -> (f64, String) {
-    let shares: Vec<f64> = counts.iter().map(|one| one.share()).collect();
+fn departure(first: &Factor, second: &Factor, shares: &[f64], factors: &[Factor]) -> (f64, String) {
     let main: Vec<Vec<usize>> = factors.iter().map(|one| one.of.clone()).collect();
-    let left = statistics::left_over(&shares, &main);
+    let left = statistics::left_over(shares, &main);
     let mut cells: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (cell, left) in first.with(second).into_iter().zip(left) {
         cells.entry(cell).or_default().push(left);
@@ -323,28 +300,27 @@ fn consistency(out: &mut String, all: &[&Session], paint: Paint) {
     }
 }
 
-fn caveats(all: &[&Session], factors: &[Factor], terms: &[Vec<Term<'_>>]) -> Vec<String> {
+/// What may be said of one effect that depends on another, and what may not.
+pub(crate) fn depends(table: &[Tested]) -> Vec<String> {
     let mut lines = Vec::new();
-    let both = || terms.iter().flatten().filter(|one| one.second.is_some());
-    if both().next().is_some() && both().all(|one| one.effect.is_none()) {
+    let both = || table.iter().filter(|one| one.levels.is_empty());
+    if both().next().is_some() && both().all(|one| one.p.is_none()) {
         lines.push(
             "Whether one effect depends on another cannot be tested here: nothing is left over to compare with. More \
              replicates of each cell would do it."
                 .to_owned(),
         );
     }
-    for factor in factors.iter().filter(|one| one.name != "arm") {
-        let with_arm = || {
-            let of_it = both().filter(|one| one.first.name == factor.name);
-            of_it.filter(|one| {
-                one.effect.is_some() && one.second.is_some_and(|one| one.name == "arm")
-            })
-        };
-        if with_arm().next().is_none() {
+    for name in ["framework", "agent"] {
+        let pair = format!("{name} x arm");
+        let p: Vec<f64> = both()
+            .filter(|one| one.name == pair)
+            .filter_map(|one| one.p)
+            .collect();
+        if p.is_empty() {
             continue;
         }
-        let name = factor.name;
-        lines.push(if with_arm().any(|one| one.p <= LEVEL) {
+        lines.push(if p.iter().any(|p| *p <= LEVEL) {
             format!("What the {name} changes depends on what was asked: not \"regardless of prompting\".")
         } else {
             format!(
@@ -353,13 +329,18 @@ fn caveats(all: &[&Session], factors: &[Factor], terms: &[Vec<Term<'_>>]) -> Vec
             )
         });
     }
+    lines
+}
+
+fn caveats(all: &[&Session], table: &[Tested]) -> Vec<String> {
+    let mut lines = depends(table);
     if all.iter().any(|one| one.agent.starts_with("recorded:")) {
         lines.push(
             "Hand-written samples are among these sessions: their figures say nothing of any agent."
                 .to_owned(),
         );
     }
-    if !factors.is_empty() {
+    if !table.is_empty() {
         lines.push(
             "Apart: the highest share minus the lowest; of two factors, where they are farthest from adding up. Each is tested \
              beyond the others (F, permuted residuals of sessions), all corrected together by Holm; docs/statistics.md"
