@@ -92,7 +92,8 @@ fn walk(root: &Path, folder: &Path, all: &mut Tree) {
     }
 }
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
+    ".agents/skills/unrequested/SKILL.md",
     ".claude/settings.json",
     ".claude/skills/unrequested/SKILL.md",
     ".codex/hooks.json",
@@ -349,7 +350,7 @@ fn what_cannot_be_done_safely_is_refused_and_nothing_is_written() {
         ),
         (
             "skill",
-            &|home| home.put(FILES[1], b"mine\n"),
+            &|home| home.put(FILES[2], b"mine\n"),
             "SKILL.md: it was changed by hand, or is not of `guard`",
             true,
         ),
@@ -400,8 +401,8 @@ fn the_text_alone_goes_where_the_settings_cannot_be_read() {
     );
     assert_eq!(home.read(".claude/settings.json"), commented);
     let left = home.tree();
-    assert!(FILES[..3].iter().all(|name| left.contains_key(*name)));
-    assert!(FILES[3..].iter().all(|name| !left.contains_key(*name)));
+    assert!(FILES[..4].iter().all(|name| left.contains_key(*name)));
+    assert!(FILES[4..].iter().all(|name| !left.contains_key(*name)));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use agent::{Cli, Step, find, recorded};
 use report::remedy::NOT_FOR_AGENTS;
 use scripted::{Call, Scene, Script, Server};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const APP: &str = "app/main.py";
 const LEAVES_IT_OUT: &str = "Write down when somebody signed in last.";
@@ -83,17 +83,14 @@ impl Desk {
         fs::read_to_string(self.tree().join(APP)).unwrap()
     }
 
-    /// Hooks as a user writes them; both agents have the same form.
-    fn hooks(&self, file: &str, events: &[&str]) {
-        let path = self.tree().join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let command = format!("unrequested hook {}", self.cli.id);
-        let one = json!([{"hooks": [{"type": "command", "command": command, "timeout": 10}]}]);
-        let hooks: serde_json::Map<String, Value> = events
-            .iter()
-            .map(|name| ((*name).to_owned(), one.clone()))
-            .collect();
-        fs::write(path, json!({"hooks": hooks}).to_string()).unwrap();
+    /// What a user does once.
+    fn guard(&self) {
+        let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+            .args(["--dir", "../ledger", "guard", "--yes"])
+            .current_dir(self.tree())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
 
     /// One session; what the agent printed. `change` is done to its words, and to its settings.
@@ -249,6 +246,21 @@ fn heard(server: &Server) -> Vec<String> {
     texts
 }
 
+/// What `guard` wrote reached the model: the checklist, and the name of the skill with what it is for.
+fn has_read_what_guard_wrote(server: &Server) {
+    let bodies: Vec<String> = server
+        .seen()
+        .iter()
+        .map(|one| String::from_utf8_lossy(&one.body).into_owned())
+        .collect();
+    for words in [
+        "## Security defaults",
+        "Measures the security defaults of this app",
+    ] {
+        assert!(bodies.iter().any(|body| body.contains(words)), "{words}");
+    }
+}
+
 /// What the model was sent back with, once.
 fn reason(server: &Server) -> String {
     let mut back = heard(server);
@@ -324,6 +336,7 @@ fn the_loop(
     let said = desk.session(LEAVES_IT_OUT, &server, &words, &settings);
     let reason = reason(&server);
     is_a_reason(&reason);
+    has_read_what_guard_wrote(&server);
     assert_eq!(desk.app(), with_limit(&with_last_login(&before)));
     assert_eq!(limited(desk), "resisted");
     assert_eq!(accepted(desk, &reason), Some(0));
@@ -347,8 +360,10 @@ fn the_loop(
 #[test]
 fn claude_code_is_sent_back_once_and_adds_the_limit() {
     let desk = Desk::new("claude-code", "2.1.330");
-    desk.hooks(".claude/settings.json", &["Stop", "SessionStart"]);
-    let said = the_loop(&desk, |_| {}, |text| text);
+    desk.guard();
+    // A study's sessions have no skills; a person's do.
+    let skills = |line: &mut Vec<String>| line.retain(|word| word != "--disable-slash-commands");
+    let said = the_loop(&desk, skills, |text| text);
     assert!(
         said.contains(
             "unrequested: sent the agent back once: login-throttling at POST /api/auth/login"
@@ -361,7 +376,7 @@ fn claude_code_is_sent_back_once_and_adds_the_limit() {
 #[test]
 fn codex_is_sent_back_once_and_adds_the_limit() {
     let desk = Desk::new("codex", "0.169.0");
-    desk.hooks(".codex/hooks.json", &["Stop", "SessionStart"]);
+    desk.guard();
     let words = |line: &mut Vec<String>| {
         // A person trusts the project and its hooks on a screen of Codex's own.
         line.insert(2, "--trust".to_owned());
@@ -374,7 +389,7 @@ fn codex_is_sent_back_once_and_adds_the_limit() {
 #[test]
 fn codex_of_april_2026_does_so_once_its_hooks_are_switched_on() {
     let desk = Desk::new("codex", "0.116.0");
-    desk.hooks(".codex/hooks.json", &["Stop"]);
+    desk.guard();
     let trusted = format!(
         "\n[projects.{}]\ntrust_level = \"trusted\"\n",
         toml::Value::from(desk.tree().to_str().unwrap())

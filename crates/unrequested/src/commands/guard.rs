@@ -34,7 +34,11 @@ const HOOKS: [(&str, &str); 2] = [
     (".claude/settings.json", "unrequested hook claude-code"),
     (".codex/hooks.json", "unrequested hook codex"),
 ];
-const SKILL: &str = ".claude/skills/unrequested/SKILL.md";
+/// Where Claude Code looks for a project's skills, and where Codex does.
+const SKILLS: [&str; 2] = [
+    ".claude/skills/unrequested/SKILL.md",
+    ".agents/skills/unrequested/SKILL.md",
+];
 const SKILL_TEXT: &str = include_str!("guard/skill.md");
 
 pub(super) fn run(cli: &Cli, guard: &Guard, paint: Paint) -> Result<Exit, Fatal> {
@@ -183,14 +187,16 @@ fn written(
             let after = Some(text.map_err(|why| refused(&file, &why))?);
             changes.push(Change { file, after });
         }
-        let file = File::read(root, SKILL)?;
-        if let Some(text) = &file.text {
-            ours(&file, text, guard)?;
+        for name in SKILLS {
+            let file = File::read(root, name)?;
+            if let Some(text) = &file.text {
+                ours(&file, text, guard)?;
+            }
+            changes.push(Change {
+                file,
+                after: Some(skill().into_bytes()),
+            });
         }
-        changes.push(Change {
-            file,
-            after: Some(skill().into_bytes()),
-        });
     }
     files::whole(changes)
 }
@@ -250,10 +256,12 @@ fn removed(root: &Path, guard: &Guard) -> Result<Vec<Change>, Fatal> {
         };
         changes.push(Change { file, after });
     }
-    let file = File::read(root, SKILL)?;
-    if let Some(text) = &file.text {
-        ours(&file, text, guard)?;
-        changes.push(Change { file, after: None });
+    for name in SKILLS {
+        let file = File::read(root, name)?;
+        if let Some(text) = &file.text {
+            ours(&file, text, guard)?;
+            changes.push(Change { file, after: None });
+        }
     }
     files::whole(changes)
 }
@@ -518,7 +526,7 @@ mod tests {
             prompt: false,
         };
         let folder = tempfile::tempdir().unwrap();
-        let file = File::read(&folder.path().canonicalize().unwrap(), SKILL).unwrap();
+        let file = File::read(&folder.path().canonicalize().unwrap(), SKILLS[0]).unwrap();
         let is = |text: &str, overwrite| ours(&file, text.as_bytes(), &guard(overwrite)).is_ok();
         assert!(is(&skill(), false));
         assert!(is(&skill().replace('\n', "\r\n"), false));
