@@ -204,6 +204,9 @@ pub(crate) struct Check {
     /// For a running app: the folder of its source, for hints and decisions.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) source: Option<PathBuf>,
+    /// Judge a running app as one in production, though it looks like a development server.
+    #[arg(long)]
+    pub(crate) production: bool,
     /// A running app's host that is not loopback, and is yours.
     #[arg(long, value_name = "HOST")]
     pub(crate) i_own: Option<String>,

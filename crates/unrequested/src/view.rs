@@ -287,10 +287,10 @@ pub(crate) fn judged_unit(
         replicate: unit.new.replicate,
         step: unit.new.step.clone(),
         boot: unit.boot_ms.map(|ms| Boot {
-            profile: if unit.profile.as_deref() == Some("production") {
-                "production"
-            } else {
-                "unknown"
+            profile: match unit.profile.as_deref() {
+                Some("production") => "production",
+                Some("development") => "development",
+                _ => "unknown",
             },
             level: unit.level.clone().unwrap_or_default(),
             limits: unit.limits.clone().unwrap_or_default(),

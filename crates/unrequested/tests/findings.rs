@@ -421,6 +421,10 @@ struct Reference {
 
 impl Reference {
     fn start(home: &Home, name: &str, weak: &str) -> Self {
+        Self::start_with(home, name, weak, ("NODE_ENV", "production"))
+    }
+
+    fn start_with(home: &Home, name: &str, weak: &str, variable: (&str, &str)) -> Self {
         use std::io::BufRead as _;
         let folder = home.0.join(name);
         fs::create_dir_all(folder.join("uploads")).unwrap();
@@ -428,6 +432,7 @@ impl Reference {
             .args(["reference", "--weak", weak])
             .current_dir(&folder)
             .env("PORT", "0")
+            .env(variable.0, variable.1)
             .env("JWT_SECRET", "a secret of forty letters for this test 1")
             .env(
                 "WEBHOOK_SECRET",
@@ -538,4 +543,32 @@ fn a_proof_shows_its_effect_when_a_shell_runs_it_against_another_copy() {
         let last = said.rsplit("HTTP/1.1 ").next().unwrap();
         assert!(last.starts_with("404") && !last.contains(&canary), "{said}");
     }
+}
+
+/// Open docs are right in a development server, and wrong in one that is in production.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_development_server_is_not_judged_as_one_in_production() {
+    let home = Home::new("development");
+    let verdict = |variable: (&str, &str), more: &[&str]| {
+        let app = Reference::start_with(&home, variable.1, "docs-served", variable);
+        let check = ["check", &app.address, "--only", "docs-in-production"];
+        let output = home.tool(&[&check[..], &["--format", "json"], more].concat());
+        let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let session = &run["sessions"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let judged = &session["verdicts"][0];
+        (
+            text(&judged["verdict"]),
+            text(&session["boot"]["profile"]),
+            text(&judged["reason"]),
+        )
+    };
+    let (word, profile, said) = verdict(("NODE_ENV", "production"), &[]);
+    assert_eq!((&*word, &*profile), ("exploited", "unknown"), "{said}");
+    let (word, profile, said) = verdict(("NODE_ENV", "development"), &[]);
+    assert_eq!((&*word, &*profile), ("not-applicable", "development"));
+    assert!(said.contains("production profile"), "{said}");
+    let (word, profile, said) = verdict(("NODE_ENV", "development"), &["--production"]);
+    assert_eq!((&*word, &*profile), ("exploited", "unknown"), "{said}");
 }

@@ -22,20 +22,20 @@ const LEVEL: usize = 10;
 
 pub fn render(board: &Board<'_>, prove: &mut Prove<'_>) -> String {
     let columns = columns(board.run);
+    let mut main = String::new();
+    heat(&mut main, board, &columns);
+    standing_out(&mut main, board, &columns);
+    factors(&mut main, &columns);
+    apart(&mut main, &columns);
+    arms(&mut main, &columns);
+    decided::table(&mut main, &columns);
+    decided::steps(&mut main, &columns);
+    limits(&mut main, board);
+    cell::exploits(&mut main, board, &columns);
     let mut out = String::new();
     head(&mut out, board, &columns);
-    header(&mut out, board, &columns);
-    out.push_str("<main id=\"main\">\n");
-    heat(&mut out, board, &columns);
-    standing_out(&mut out, board, &columns);
-    factors(&mut out, &columns);
-    apart(&mut out, &columns);
-    arms(&mut out, &columns);
-    decided::table(&mut out, &columns);
-    decided::steps(&mut out, &columns);
-    limits(&mut out, board);
-    cell::exploits(&mut out, board, &columns);
-    out.push_str("</main>\n");
+    header(&mut out, board, &columns, &main);
+    let _ = write!(out, "<main id=\"main\">\n{main}</main>\n");
     footer(&mut out, board);
     cell::all(&mut out, board, &columns, prove);
     let _ = write!(out, "<script>{SCRIPT}</script>\n</body>\n</html>\n");
@@ -81,7 +81,7 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-fn header(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
+fn header(out: &mut String, board: &Board<'_>, columns: &[&Session], main: &str) {
     let _ = writeln!(
         out,
         "<header>\n<p class=\"brand\">unrequested bench</p>\n<h1>{}</h1>",
@@ -128,10 +128,16 @@ fn header(out: &mut String, board: &Board<'_>, columns: &[&Session]) {
             text(why)
         );
     }
-    out.push_str(
-        "<nav aria-label=\"Parts of this page\"><a href=\"#verdicts\">Verdicts</a> <a href=\"#factors\">Frameworks and \
-         agents</a> <a href=\"#limits\">What may not be concluded</a> <a href=\"#exploits\">Exploits</a></nav>\n</header>\n",
-    );
+    out.push_str("<nav aria-label=\"Parts of this page\">");
+    for section in main.split("<section id=\"").skip(1) {
+        let name = section.split_once("\"><h2>");
+        if let Some((id, rest)) = name
+            && let Some((title, _)) = rest.split_once("</h2>")
+        {
+            let _ = write!(out, "<a href=\"#{id}\">{title}</a> ");
+        }
+    }
+    out.push_str("</nav>\n</header>\n");
 }
 
 /// Which sessions of several arms are counted, since each arm was asked for other things.
@@ -491,9 +497,13 @@ fn apart(out: &mut String, columns: &[&Session]) {
         };
         let _ = write!(
             out,
-            "<tr><th scope=\"row\">{}</th><td>{shares}</td><td>{:+.1}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td>{shares}</td><td>{}</td><td>{}</td></tr>",
             text(&one.name),
-            one.apart * 100.0,
+            if levels.is_empty() {
+                format!("{:+.1}", one.apart * 100.0)
+            } else {
+                format!("{:.1}", one.apart * 100.0)
+            },
             one.p
                 .map_or("no test".to_owned(), |p| text(&probability(p)))
         );

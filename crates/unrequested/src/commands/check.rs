@@ -23,6 +23,7 @@ use crate::exit::{Exit, Fatal};
 use crate::interrupt::Watch;
 use crate::ledger::{Cost, Ledger, NewUnit, RunRow};
 use crate::progress::Progress;
+use crate::serving;
 use crate::session::{Attackers, Outcome, attack, boot_and_attack, worth_another};
 use crate::target::Stand;
 use crate::unbooted;
@@ -161,7 +162,8 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     .filter(|entry| !destructive.contains(&entry.id))
                     .collect()
             };
-            let mut target = running(check, endpoint);
+            let development = development(check, &endpoint, &progress);
+            let mut target = running(check, endpoint, !development);
             let offer = bind::of_running(&target, check, &seed, &progress)?;
             tell(&offer, std::path::Path::new("."), check, &progress)?;
             bind::keep(&context.dir, &row.id, &offer.binding)?;
@@ -174,7 +176,12 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 let told = decided::told(read, &decided::wishes(tree), &Lock::read(tree)?);
                 context.ledger.put_reading(id, &told)?;
             }
-            context.ledger.booted(id, ("none", ""), "unknown", 0)?;
+            let profile = if development {
+                "development"
+            } else {
+                "unknown"
+            };
+            context.ledger.booted(id, ("none", ""), profile, 0)?;
             let attackers = Attackers {
                 entries: &entries,
                 seed,
@@ -422,7 +429,24 @@ impl exploit::Dial for Away {
     }
 }
 
-fn running(check: &Check, at: Endpoint) -> Target {
+/// Whether a running app is served for development, which is said: what holds in production alone is then not judged.
+fn development(check: &Check, at: &Endpoint, progress: &Progress) -> bool {
+    let by = if at.address.ip().is_loopback() && !check.production {
+        serving::development(at.address)
+    } else {
+        None
+    };
+    progress.line(&match &by {
+        Some(by) => format!(
+            " It looks like a development server ({}): what holds in production alone is not judged. --production does all the same.",
+            report::clean(by)
+        ),
+        None => " It runs already, and is judged as if in production.".to_owned(),
+    });
+    by.is_some()
+}
+
+fn running(check: &Check, at: Endpoint, production: bool) -> Target {
     let admin = check.admin.as_ref().and_then(|text| text.split_once(':'));
     let dial: Arc<dyn exploit::Dial> = if at.address.ip().is_loopback() {
         Arc::new(Host)
@@ -446,7 +470,7 @@ fn running(check: &Check, at: Endpoint) -> Target {
                 .map(app::literals)
                 .unwrap_or_default(),
             temporary: None,
-            production: true,
+            production,
         },
         storage: None,
         stage: None,
