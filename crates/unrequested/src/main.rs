@@ -16,6 +16,7 @@ mod ledger;
 mod output;
 mod progress;
 mod proof;
+mod scan;
 mod session;
 mod spent;
 mod target;
