@@ -67,7 +67,7 @@ pub struct Looked {
     pub version: Option<String>,
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Of an examined tree of a session.
+    /// Of files of a session's tree that were examined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
 }
@@ -168,15 +168,21 @@ impl Outcome {
     /// What a scanner's whole answer comes to.
     pub fn of(said: Said) -> Self {
         let parts = said.examined.parts();
-        let empty = parts.iter().find(|(count, _)| *count == Some(0));
-        match empty {
-            Some((_, unit)) if said.findings.is_empty() => Self::ExaminedNothing {
-                why: format!("0 {unit}s"),
-            },
-            Some((_, unit)) => Self::Broke {
+        let Some((_, unit)) = parts.iter().find(|(count, _)| *count == Some(0)) else {
+            return Self::Examined(said);
+        };
+        if !said.findings.is_empty() {
+            return Self::Broke {
                 why: format!("it reports findings and says that it examined 0 {unit}s"),
-            },
-            None => Self::Examined(said),
+            };
+        }
+        let remark = match said.remarks.as_slice() {
+            [] => String::new(),
+            [only] => format!("; {only}"),
+            [first, rest @ ..] => format!("; {first} (and {} more)", rest.len()),
+        };
+        Self::ExaminedNothing {
+            why: format!("0 {unit}s{remark}"),
         }
     }
 
@@ -224,8 +230,9 @@ pub fn exploits(session: &Session) -> Exploits {
     all
 }
 
-/// Sets a scanner's findings beside the code that decided what the exploits showed.
-pub fn beside(session: &Session, said: &Said) -> Beside {
+/// Sets a scanner's findings beside the code that decided what the exploits showed. What audits find is in no place.
+pub fn beside(session: &Session, said: &Said) -> Option<Beside> {
+    said.examined.files?;
     let causes = finding::gather(session, &[], &[], &[]);
     let mut same_place = Vec::new();
     let mut with_code = 0;
@@ -257,11 +264,11 @@ pub fn beside(session: &Session, said: &Said) -> Beside {
             }
         }
     }
-    Beside {
+    Some(Beside {
         causes: causes.len(),
         with_code,
         same_place,
-    }
+    })
 }
 
 #[cfg(test)]

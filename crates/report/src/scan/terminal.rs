@@ -84,7 +84,7 @@ fn scanner(out: &mut String, looked: &Looked, all: bool, paint: Paint) {
             "   ",
             &" ".repeat(7),
             &format!("{label:<NAME$} {text}"),
-        )
+        );
     };
     match &looked.outcome {
         Outcome::Examined(said) => say(format!("{}: {}", extent(&said.examined), found(said))),

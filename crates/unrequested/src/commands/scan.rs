@@ -183,7 +183,7 @@ impl Room<'_> {
                 version: tool.as_ref().and_then(|(_, version)| version.clone()),
                 beside: session
                     .zip(outcome.said())
-                    .map(|(session, said)| beside(session, said)),
+                    .and_then(|(session, said)| beside(session, said)),
                 outcome,
             }
         };
