@@ -52,13 +52,12 @@ pub(super) fn run(cli: &Cli, wanted: &Wanted, paint: Paint) -> Result<Exit, Fata
             "no box here, so scanners run as plain processes: {why}"
         ));
     }
-    let (row, trees) = match folder {
-        Some(path) => (None, vec![room.folder(path)]),
-        None => {
-            let row = context.ledger.run(wanted.what.as_deref())?;
-            let trees = room.of_run(&context, &row)?;
-            (Some(row), trees)
-        }
+    let (row, trees) = if let Some(path) = folder {
+        (None, vec![room.folder(path)])
+    } else {
+        let row = context.ledger.run(wanted.what.as_deref())?;
+        let trees = room.of_run(&context, &row)?;
+        (Some(row), trees)
     };
     progress.clear();
     let scan = Scan {

@@ -204,6 +204,34 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_the_commands_as_they_are_run() {
+        let rules = Rules::Local("RULES".into());
+        let semgrep = Asked {
+            rules: Some(rules),
+            ..asked()
+        };
+        let semgrep = semgrep::job(Path::new("."), &semgrep).unwrap();
+        let calls = [
+            bandit::job().arguments,
+            semgrep.arguments,
+            pip_audit::arguments(Path::new("PACKAGES")),
+            npm_audit::job().arguments,
+        ];
+        let page = include_str!("../../../../docs/scanners.md");
+        for (scanner, arguments) in ALL.iter().zip(calls) {
+            let words = arguments.join(std::ffi::OsStr::new(" "));
+            let row = format!(
+                "| `{}` | `{} {} ",
+                scanner.id,
+                scanner.program,
+                words.display()
+            );
+            let row = row.trim_end().to_owned() + "` |";
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn rules_are_a_place_or_a_name_in_the_registry() {
         let folder = tempfile::tempdir().unwrap();
         let local = Rules::named(folder.path()).unwrap();

@@ -52,7 +52,7 @@ fn job(tree: &Path, asked: &Asked) -> Result<Job, Outcome> {
     })
 }
 
-fn arguments(packages: &Path) -> Vec<std::ffi::OsString> {
+pub(super) fn arguments(packages: &Path) -> Vec<std::ffi::OsString> {
     let words = "--format json --desc off --progress-spinner off --path";
     let mut arguments: Vec<_> = words.split(' ').map(Into::into).collect();
     arguments.push(packages.into());

@@ -24,7 +24,7 @@ pub(super) const SEMGREP: Scanner = Scanner {
     read,
 };
 
-fn job(_tree: &Path, asked: &Asked) -> Result<Job, Outcome> {
+pub(super) fn job(_tree: &Path, asked: &Asked) -> Result<Job, Outcome> {
     let (config, read) = match &asked.rules {
         None => {
             return Err(Outcome::NotRun {
