@@ -26,6 +26,7 @@ mod paint;
 pub mod regrade;
 pub mod remedy;
 pub mod sarif;
+pub mod scan;
 mod score;
 pub mod statistics;
 pub mod strides;

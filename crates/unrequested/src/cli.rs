@@ -128,6 +128,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "STUDY")]
         published: Option<String>,
     },
+    /// Study: what static scanners that are installed here find in the trees of a run, beside what the exploits showed.
+    Scan(Scan),
     /// Instrument: run the exploits on apps whose holes are known, and say what they caught.
     Calibrate(Calibrate),
     /// Instrument: serve the secure reference app from the contract's environment variables.
@@ -391,6 +393,31 @@ pub(crate) struct Report {
     /// With --serve: where, on 127.0.0.1; 0 for any that is free.
     #[arg(long, value_name = "PORT", default_value_t = 4033, requires = "serve")]
     pub(crate) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// An app's folder, or a run of the ledger; the newest run when left out.
+    #[arg(value_name = "PATH|RUN")]
+    pub(crate) what: Option<String>,
+    /// Only these scanners, separated by commas: bandit, semgrep, pip-audit, npm-audit.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// Run also what asks a server: pip-audit, npm audit, Semgrep with rules of its registry.
+    #[arg(long)]
+    pub(crate) network: bool,
+    /// Semgrep's rules: a folder or file, or a name in its registry as p/python; without, it is not run.
+    #[arg(long, value_name = "RULES", env = "UNREQUESTED_SEMGREP_CONFIG")]
+    pub(crate) semgrep_config: Option<PathBuf>,
+    /// List every finding of a run's trees; of a folder's they are listed anyway.
+    #[arg(long)]
+    pub(crate) findings: bool,
+    /// How long one scanner may take for one tree.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) longest: u64,
+    /// json: docs/scanners.md says what is in it.
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod ledger;
 mod output;
 mod progress;
 mod proof;
+mod scan;
 mod serving;
 mod session;
 mod spent;

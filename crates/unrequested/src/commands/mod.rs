@@ -21,6 +21,7 @@ mod reference;
 mod regrade;
 mod replay;
 mod report;
+mod scan;
 mod serve;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Fatal> {
         Command::Guard(guard) => guard::run(&cli, guard, paint),
         Command::Hook { agent } => Ok(hook::run(&cli.dir, *agent)),
         Command::Report(asked) => report::run(&cli, asked, paint),
+        Command::Scan(asked) => scan::run(&cli, asked, paint),
         Command::Mcp(mcp) => mcp::run(&cli, mcp),
         Command::Compare { sides, published } => {
             compare::run(&cli, sides, published.as_deref(), paint)

@@ -132,7 +132,7 @@ fn begin(
 }
 
 /// The last attempt at each step of each session that has a tree.
-fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
+pub(super) fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
     let mut last: Vec<UnitRow> = Vec::new();
     for unit in units {
         let wanted = framework.is_none_or(|id| unit.new.framework == id);
@@ -151,7 +151,7 @@ fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
 }
 
 /// Where a unit's tree is now: where it was, or, when the whole folder was moved, in there.
-fn tree_of(context: &Context, origin: &RunRow, unit: &UnitRow) -> Option<PathBuf> {
+pub(super) fn tree_of(context: &Context, origin: &RunRow, unit: &UnitRow) -> Option<PathBuf> {
     let noted = PathBuf::from(unit.new.tree.as_deref()?);
     if noted.is_dir() {
         return Some(noted);
