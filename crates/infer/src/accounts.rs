@@ -1,4 +1,4 @@
-//! Register, login, me, and where the token goes: found together, since each proves the others.
+//! Login, me, and where the token goes: found together with the registration, since each proves the others.
 
 use model::{Body, Capability, Carrier, Route};
 use serde_json::{Value, json};
@@ -9,29 +9,6 @@ use crate::find::{Account, Asked, Search, absent, done, fit, json};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
-const REGISTER: &[&str] = &[
-    "register",
-    "signup",
-    "registration",
-    "join",
-    "users",
-    "user",
-    "accounts",
-    "account",
-    "enroll",
-    "create",
-];
-const LOGIN: &[&str] = &[
-    "login",
-    "signin",
-    "token",
-    "session",
-    "sessions",
-    "authenticate",
-    "auth",
-    "logon",
-    "accesstoken",
-];
 const ME: &[&str] = &[
     "me",
     "profile",
@@ -45,17 +22,7 @@ const ME: &[&str] = &[
     "session",
     "userinfo",
 ];
-const WANTED: [Wanted; 2] = [("email", names::EMAIL), ("password", names::PASSWORD)];
-const WORDS: &[&str] = &[
-    "email",
-    "mail",
-    "username",
-    "password",
-    "passwd",
-    "pass",
-    "passphrase",
-    "pwd",
-];
+pub(crate) const WANTED: [Wanted; 2] = [("email", names::EMAIL), ("password", names::PASSWORD)];
 
 /// A login that answered: how it is asked, and what of the reply may be a token.
 struct Opened {
@@ -74,100 +41,8 @@ struct Token {
 }
 
 impl Search<'_, '_> {
-    /// Finds how accounts are made and opened; whether there is one now.
-    pub(crate) fn accounts(&mut self) -> bool {
-        let registers = self.ranked(&["POST", "PUT"], 0, |hint| {
-            account_score(hint, REGISTER, LOGIN)
-        });
-        let logins = self.ranked(&["POST", "PUT"], 0, |hint| {
-            account_score(hint, LOGIN, REGISTER)
-        });
-        for (hint, method) in registers.into_iter().take(6) {
-            for form in forms(&hint, &method, &WANTED, &[Body::Json, Body::Form]) {
-                let (email, password) = (self.talk.email(), self.talk.password());
-                let inputs = credentials(&email, &password);
-                let Some(reply) = self.ask(
-                    &form,
-                    &Asked {
-                        inputs: &inputs,
-                        ..Asked::default()
-                    },
-                ) else {
-                    break;
-                };
-                if absent(&reply) {
-                    break;
-                }
-                if !done(&reply) {
-                    self.refused(&hint, &reply);
-                    continue;
-                }
-                if let Some(account) = self.open(&logins, &form, &email, &password) {
-                    let mut form = form;
-                    self.token_of_registration(&mut form, &reply, &account);
-                    self.bind_success(Capability::Register, form, reply.status);
-                    self.user = Some(account);
-                    self.sign_in_the_admin();
-                    return true;
-                }
-                self.not(
-                    Capability::Register,
-                    format!(
-                        "{} answered {}, but no login opened the account",
-                        hint.shown(),
-                        reply.status
-                    ),
-                );
-            }
-        }
-        self.only_the_admin(&logins)
-    }
-
-    /// Binds what worked. A success that is told by a redirect works for a browser, and not for the exploits.
-    fn bind_success(&mut self, capability: Capability, route: Route, status: u16) {
-        if (300..400).contains(&status) {
-            let shown = format!("{} {}", route.method, route.path);
-            self.not(
-                capability,
-                format!("{shown} worked, but says so by a redirect ({status}), which the exploits do not take for success yet"),
-            );
-        } else {
-            self.bind(capability, route);
-        }
-    }
-
-    /// What an answer says that a registration lacks.
-    fn refused(&mut self, hint: &Hint, reply: &Reply) {
-        let mut words = reply.text();
-        if words.len() > 160 {
-            let end = (0..=160)
-                .rev()
-                .find(|end| words.is_char_boundary(*end))
-                .unwrap_or(0);
-            words.truncate(end);
-        }
-        let wants = missing_fields(hint);
-        let also = if wants.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "; it wants also {}, which a binding cannot say yet",
-                wants.join(", ")
-            )
-        };
-        self.not(
-            Capability::Register,
-            format!(
-                "{} answered {}: {}{also}",
-                hint.shown(),
-                reply.status,
-                words.replace(['\n', '\r'], " ")
-            ),
-        );
-    }
-
     /// Apps without registration have accounts that somebody made: the one that is known opens them.
-    fn only_the_admin(&mut self, logins: &[(Hint, String)]) -> bool {
+    pub(crate) fn only_the_admin(&mut self, logins: &[(Hint, String)]) -> bool {
         let Some((email, password)) = self.given.admin.clone() else {
             if logins.is_empty() {
                 self.not(Capability::Login, "no route looks like a login");
@@ -188,7 +63,7 @@ impl Search<'_, '_> {
     }
 
     /// Tries the logins, those that are asked like `like` first, until `me` shows the account.
-    fn open(
+    pub(crate) fn open(
         &mut self,
         logins: &[(Hint, String)],
         like: &Route,
@@ -197,8 +72,11 @@ impl Search<'_, '_> {
     ) -> Option<Account> {
         let mut second: Option<(Opened, Signed)> = None;
         for (hint, method) in logins.iter().take(6) {
+            if self.careless.contains(&hint.path) {
+                continue;
+            }
             let mut all = forms(hint, method, &WANTED, &[Body::Json, Body::Form]);
-            all.sort_by_key(|form| form.send != like.send);
+            all.sort_by_key(|form| (form.send != like.send, form.body != like.body));
             for form in all {
                 let inputs = credentials(email, password);
                 let Some(reply) = self.ask(
@@ -226,6 +104,9 @@ impl Search<'_, '_> {
                     status: reply.status,
                 };
                 if let Some(signed) = self.me(&opened, email) {
+                    if self.opens_without(&opened.route, email, &signed) {
+                        break;
+                    }
                     return Some(self.bind_login(opened.route, signed, email, opened.status));
                 }
                 // No `me` shows it. A token that only the right password gives is a login all the same.
@@ -260,6 +141,56 @@ impl Search<'_, '_> {
         Some(self.bind_login(route, signed, email, opened.status))
     }
 
+    /// Whether a wrong password opens the account as well, seen by `me`: a page may answer 200 to both, and a session of
+    /// anybody's may be given to both. Such a login is not bound: no exploit could tell what opened it.
+    fn opens_without(&mut self, login: &Route, email: &str, right: &Signed) -> bool {
+        let inputs = credentials(email, &self.talk.password());
+        let wrong = self.ask(
+            login,
+            &Asked {
+                inputs: &inputs,
+                ..Asked::default()
+            },
+        );
+        let (Some(wrong), Some(me)) = (wrong, self.binding.route(Capability::Me).cloned()) else {
+            return false;
+        };
+        let cookie = match &right.carrier {
+            Carrier::Cookie { name } => Some(name),
+            Carrier::Header { .. } => None,
+        };
+        let given: Vec<Token> = tokens(&wrong)
+            .into_iter()
+            .filter(|one| one.cookie.as_ref() == cookie && one.at == self.proven)
+            .collect();
+        for token in given {
+            let signed = Signed {
+                carrier: right.carrier.clone(),
+                token: token.value,
+            };
+            let shown = self.honest(
+                &me,
+                &Asked {
+                    by: Some(&signed),
+                    ..Asked::default()
+                },
+            );
+            if shown.is_some_and(|shown| shown.contains(email.as_bytes())) {
+                self.binding.routes.remove(&Capability::Me);
+                self.careless.push(login.path.clone());
+                self.rather(
+                    Capability::Login,
+                    format!(
+                        "{} {} opens an account with a wrong password as well",
+                        login.method, login.path
+                    ),
+                );
+                return true;
+            }
+        }
+        false
+    }
+
     fn bind_login(
         &mut self,
         mut route: Route,
@@ -269,6 +200,7 @@ impl Search<'_, '_> {
     ) -> Account {
         read_token(&mut route, self.proven.take());
         self.binding.token = signed.carrier.clone();
+        self.opens = Some(route.clone());
         self.bind_success(Capability::Login, route, status);
         Account {
             email: email.to_owned(),
@@ -352,7 +284,12 @@ impl Search<'_, '_> {
     }
 
     /// A registration's own token, where it gives one that opens the account.
-    fn token_of_registration(&mut self, form: &mut Route, reply: &Reply, account: &Account) {
+    pub(crate) fn token_of_registration(
+        &mut self,
+        form: &mut Route,
+        reply: &Reply,
+        account: &Account,
+    ) {
         let Carrier::Header { .. } = account.signed.carrier else {
             return;
         };
@@ -377,26 +314,8 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Signs in once more; a fresh account with its token.
-    pub(crate) fn fresh_account(&mut self) -> Option<Account> {
-        let register = self.binding.route(Capability::Register)?.clone();
-        let (email, password) = (self.talk.email(), self.talk.password());
-        let inputs = credentials(&email, &password);
-        let reply = self.ask(
-            &register,
-            &Asked {
-                inputs: &inputs,
-                ..Asked::default()
-            },
-        )?;
-        if !done(&reply) {
-            return None;
-        }
-        self.sign_in(&email, &password)
-    }
-
     pub(crate) fn sign_in(&mut self, email: &str, password: &str) -> Option<Account> {
-        let login = self.binding.route(Capability::Login)?.clone();
+        let login = self.opens.clone()?;
         let inputs = credentials(email, password);
         let reply = self.ask(
             &login,
@@ -427,7 +346,7 @@ impl Search<'_, '_> {
         })
     }
 
-    fn sign_in_the_admin(&mut self) {
+    pub(crate) fn sign_in_the_admin(&mut self) {
         let Some((email, password)) = self.given.admin.clone() else {
             return;
         };
@@ -505,41 +424,6 @@ fn read_me(route: &mut Route, value: &Value, at: &str) {
 
 pub(crate) fn credentials(email: &str, password: &str) -> [(&'static str, Value); 2] {
     [("email", json!(email)), ("password", json!(password))]
-}
-
-/// Points for a route that makes or opens accounts: it takes a password, and its path says which of the two it is.
-fn account_score(hint: &Hint, own: &[&str], other: &[&str]) -> i32 {
-    let last = hint.parts().pop().unwrap_or_default();
-    let mine = own.contains(&last.as_str());
-    let theirs = !mine && other.contains(&last.as_str());
-    let path = fit(hint, own, &[]);
-    let words = fit(hint, &[], WORDS);
-    let change = hint.parts().iter().any(|part| {
-        [
-            "password", "change", "forgot", "refresh", "verify", "confirm", "admin", "webhook",
-        ]
-        .iter()
-        .any(|word| part.contains(word))
-    });
-    if path == 0 && words < 2 {
-        return 0;
-    }
-    path + words * 2 + if mine { 6 } else { 0 }
-        - if theirs { 8 } else { 0 }
-        - if change { 8 } else { 0 }
-}
-
-/// Fields that a document requires beside an email and a password.
-fn missing_fields(hint: &Hint) -> Vec<String> {
-    hint.fields
-        .iter()
-        .filter(|field| field.required)
-        .map(|field| values::key(&field.at).to_owned())
-        .filter(|name| {
-            names::rank(name, names::EMAIL).is_none()
-                && names::rank(name, names::PASSWORD).is_none()
-        })
-        .collect()
 }
 
 /// What of a reply may be a token, the likeliest first.

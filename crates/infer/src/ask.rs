@@ -404,6 +404,7 @@ mod tests {
                 at: (*at).to_owned(),
                 file: false,
                 required: true,
+                value: None,
             })
             .collect();
         let all = forms(&one, "POST", &WANTED, &[Body::Json, Body::Form]);

@@ -10,6 +10,7 @@ use wire::Reply;
 use crate::ask::{self, File, Signed, plain};
 use crate::hint::{Hint, Hints};
 use crate::names;
+use crate::register::Made;
 use crate::talk::Talk;
 use crate::{Given, Reasons};
 
@@ -30,6 +31,12 @@ pub(crate) struct Search<'s, 't> {
     pub(crate) admin: Option<Account>,
     /// Where in the login's reply the token stood that opened `me`.
     pub(crate) proven: Option<String>,
+    /// How the accounts of this search are made.
+    pub(crate) made: Option<Made>,
+    /// How they are opened, also where a binding cannot say it.
+    pub(crate) opens: Option<Route>,
+    /// Paths of logins that open to any password.
+    pub(crate) careless: Vec<String>,
     why: Reasons,
     seen: BTreeSet<Capability>,
 }
@@ -64,6 +71,9 @@ impl<'s, 't> Search<'s, 't> {
             user: None,
             admin: None,
             proven: None,
+            made: None,
+            opens: None,
+            careless: Vec::new(),
             why: Reasons::new(),
             seen: BTreeSet::new(),
         }
@@ -121,6 +131,12 @@ impl<'s, 't> Search<'s, 't> {
     pub(crate) fn not(&mut self, capability: Capability, why: impl Into<String>) {
         self.seen.insert(capability);
         self.why.entry(capability).or_insert_with(|| why.into());
+    }
+
+    /// Like [`Search::not`], with a reason that says more than the first.
+    pub(crate) fn rather(&mut self, capability: Capability, why: String) {
+        self.seen.insert(capability);
+        self.why.insert(capability, why);
     }
 
     /// What was tried only by its words was not there after all.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::Body;
+use serde_json::Value;
 
 use crate::names;
 
@@ -13,6 +14,8 @@ pub struct Field {
     pub at: String,
     pub file: bool,
     pub required: bool,
+    /// A value that it allows, where it says so: of a list, a flag, a number, a date.
+    pub value: Option<Value>,
 }
 
 /// One method of one path.

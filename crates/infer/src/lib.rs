@@ -17,11 +17,14 @@ mod ask;
 mod file;
 mod files;
 mod find;
+mod further;
 mod hint;
 mod json;
 mod names;
 mod notes;
 mod openapi;
+mod refusal;
+mod register;
 mod talk;
 mod webhooks;
 

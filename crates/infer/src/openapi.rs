@@ -97,6 +97,7 @@ fn parameter_of(
                 at: name.to_owned(),
                 file: false,
                 required,
+                value: allowed(parameter.get("schema").unwrap_or(parameter)),
             });
         }
         Some("header") => {
@@ -114,6 +115,7 @@ fn parameter_of(
                 at: name.to_owned(),
                 file,
                 required,
+                value: allowed(parameter),
             });
         }
         Some("body") => {
@@ -223,8 +225,32 @@ fn fields(
                 at,
                 file,
                 required: here,
+                value: allowed(property),
             });
         }
+    }
+}
+
+/// A value that a schema allows, where it says more than "a text". Of a list, none that makes an admin if it can be helped.
+fn allowed(schema: &Value) -> Option<Value> {
+    if let Some(only) = schema.get("const") {
+        return Some(only.clone());
+    }
+    if let Some(list) = schema.get("enum").and_then(Value::as_array) {
+        let plain = |one: &&Value| !one.as_str().unwrap_or_default().contains("admin");
+        return list.iter().find(plain).or(list.first()).cloned();
+    }
+    let kind = schema.get("type").and_then(Value::as_str);
+    match (kind, schema.get("format").and_then(Value::as_str)) {
+        (Some("boolean"), _) => Some(true.into()),
+        (Some("integer" | "number"), _) => {
+            Some(schema.get("minimum").cloned().unwrap_or_else(|| 1.into()))
+        }
+        (Some("array"), _) => Some(Value::Array(Vec::new())),
+        (_, Some("date")) => Some("1990-05-17".into()),
+        (_, Some("date-time")) => Some("1990-05-17T00:00:00Z".into()),
+        (_, Some("uri" | "url")) => Some("https://example.org/".into()),
+        _ => None,
     }
 }
 
@@ -258,6 +284,7 @@ mod tests {
             at: at.to_owned(),
             file,
             required,
+            value: None,
         }
     }
 

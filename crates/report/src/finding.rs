@@ -485,6 +485,12 @@ fn way(judged: &Judged, called: &str) -> Option<String> {
     if reason.contains("interrupted") {
         return Some(format!("{called} check --only {id}"));
     }
+    if let Some((_, why)) = reason.split_once(" is not bound: ") {
+        // What no file can say, no file mends.
+        return (!why.contains(" yet")).then(|| {
+            format!("name its route in unrequested.toml: {called} check . --write-config")
+        });
+    }
     if reason.contains("start the app by this tool")
         || reason.contains("boot") && judged.step != Some(Step::Boot)
     {

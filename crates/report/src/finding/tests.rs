@@ -312,8 +312,12 @@ fn what_was_not_decided_says_what_would_make_it_testable() {
         let mut one = judged("x", Tier::Requirement, Word::Inconclusive);
         one.reason = reason.into();
         (one.fault, one.step) = (Some(fault), Some(step));
-        way(&one, "unrequested").unwrap()
+        way(&one, "unrequested").unwrap_or_default()
     };
+    let unbound = "search is not bound: GET /find answered 500";
+    assert!(of(unbound, Fault::Harness, Step::Setup).contains("--write-config"));
+    let unsaid = "register is not bound: it wants a name as well, which a binding cannot say yet";
+    assert_eq!(of(unsaid, Fault::Harness, Step::Setup), "");
     let attached = "the app's files cannot be looked at: start the app by this tool to test this";
     assert!(of(attached, Fault::Harness, Step::Setup).contains("not its address"));
     assert!(of("no admin account is known", Fault::Harness, Step::Setup).contains("--admin"));
