@@ -20,6 +20,7 @@ pub mod regrade;
 pub mod remedy;
 pub mod sarif;
 mod score;
+pub mod stages;
 pub mod statistics;
 pub mod strides;
 mod text;

@@ -337,6 +337,11 @@ pub(crate) struct Bench {
     /// is run.
     #[arg(long, value_name = "RUN", conflicts_with = "study")]
     pub(crate) regrade: Option<String>,
+    /// Attack what each session was after every step, not only after the last, and say when each protection appeared or
+    /// broke: about six times the attacks. The scores are of the last step. With --regrade: the kept trees of earlier steps
+    /// as well.
+    #[arg(long)]
+    pub(crate) score_steps: bool,
     /// Print what would be run, for how much and how long, and run nothing.
     #[arg(long, conflicts_with = "regrade")]
     pub(crate) plan: bool,

@@ -18,6 +18,7 @@ mod progress;
 mod proof;
 mod session;
 mod spent;
+mod stages;
 mod target;
 mod unbooted;
 mod view;
