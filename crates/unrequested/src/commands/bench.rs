@@ -92,7 +92,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         progress.warn(&format!("NOTE: {line}"));
     }
     if cells.iter().all(|cell| cell.driven.is_none()) {
-        progress.line(&expectation(&study));
+        progress.line(&expectation(&study, bench.score_steps));
     }
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
@@ -261,7 +261,7 @@ pub(super) fn say_machine(context: &Context, tools: &[String], progress: &Progre
 }
 
 /// How long it takes on two cores, and what it fetches the first time; measured on the shipped samples.
-fn expectation(study: &Study) -> String {
+fn expectation(study: &Study, score_steps: bool) -> String {
     let has = |wanted: &str| study.frameworks.iter().any(|id| id == wanted);
     let known = if has("nextjs") {
         "first run about 7 min on two cores, 120 MB of packages; later 4 min"
@@ -273,7 +273,12 @@ fn expectation(study: &Study) -> String {
     } else {
         ""
     };
-    format!("{known}{compiled}   Ctrl-C is safe\n")
+    let of_what = if score_steps {
+        "the last steps alone: "
+    } else {
+        ""
+    };
+    format!("{of_what}{known}{compiled}   Ctrl-C is safe\n")
 }
 
 /// Takes out of the study what this machine has no tools for. Returns what it has, and why others are left out.
