@@ -282,6 +282,22 @@ fn kept_steps_are_attacked_again(folder: &Folder, run: &str) {
     let again = folder.json(&words);
     assert_eq!(row(session(&again, AGENT), only), "nn.xxx");
     assert!(session(&again, SAMPLE).get("stages").is_none());
+
+    // What is lost is not the app's fault, and breaks nothing.
+    fs::remove_dir_all(folder.0.join("ledger/agents").join(run)).unwrap();
+    let trees = fs::read_dir(folder.0.join("ledger/runs").join(run)).unwrap();
+    for tree in trees.flatten().map(|one| one.path()) {
+        if tree.display().to_string().contains("-after-") {
+            fs::remove_dir_all(tree).unwrap();
+        }
+    }
+    let again: Value = serde_json::from_str(&folder.said(&words, 11)).unwrap();
+    let mine = session(&again, AGENT);
+    assert_eq!(row(mine, only), "?????x");
+    for stage in mine["stages"].as_array().unwrap() {
+        assert_eq!(stage["trouble"]["fault"], "harness", "{stage}");
+    }
+    assert!(mine.get("regressions").is_none());
 }
 
 /// Kills the tool with SIGKILL as soon as so many earlier steps are done.

@@ -186,8 +186,9 @@ fn snapshots(
         }
         let runs = context.dir.join("runs").join(&bencher.row.id);
         let tree = runs.join(format!("{name}-{step}"));
-        // Without its snapshot the tree is gone, and that is what is said of it.
+        // Half a tree is nobody's app: without its snapshot it is gone, and that is what is said of it.
         if let Err(error) = place.snapshots().export(&commit, &tree) {
+            cell::remove_folder(&tree)?;
             bencher
                 .progress
                 .warn(&format!("NOTE: {name}  {step}: {error}"));
