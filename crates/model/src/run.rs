@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::calibration::{Calibration, Status};
-use crate::decision::{Burden, Decided, Stride, Told, Unread};
+use crate::decision::{Burden, Decided, Stride, Told, Turn, Unread};
 use crate::facts::{Fault, Step};
 use crate::verdict::Word;
 
@@ -120,6 +120,44 @@ pub struct Session {
     /// Of an arm that tells findings, what became of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Split>,
+    /// Where earlier steps were attacked, what they were; in order, and in no score.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
+    /// What was resisted after a step and exploited after a later one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub regressions: Vec<Regression>,
+}
+
+/// A session as it was after one of its earlier steps. What no prompt had asked for by then is of tier hardening.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stage {
+    pub step: String,
+    pub attack: Option<Cost>,
+    /// Why nothing was attacked.
+    pub trouble: Option<Trouble>,
+    /// How the app ended while it was attacked, if it did.
+    pub ended: Option<String>,
+    pub verdicts: Vec<Judged>,
+    pub decisions: Vec<Decided>,
+}
+
+/// A protection that a later step took away, or did not extend to what it added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Regression {
+    pub exploit: String,
+    /// At the step at which it succeeded.
+    pub tier: Tier,
+    /// The last step after which it was resisted.
+    pub resisted: String,
+    /// The first step after that one at which it succeeded.
+    pub exploited: String,
+    /// Steps between the two, of which nothing is known.
+    pub between: Vec<String>,
+    /// The first later step after which it was resisted again.
+    pub again: Option<String>,
+    /// What the source decided otherwise between the two, of the matters that the exploit tests; `None` where it tests none
+    /// that was read at both.
+    pub decided: Option<Vec<Turn>>,
 }
 
 /// Exploits that succeeded before an agent was told a part of them.

@@ -87,6 +87,12 @@ pub fn render(run: &Run, order: &[&str], next: &Next, paint: Paint) -> String {
         out.push_str(crate::decisions::bench(&told, paint).trim_end());
         out.push('\n');
     }
+    let attacked: Vec<&Session> = run
+        .sessions
+        .iter()
+        .filter(|one| one.agent != "reference")
+        .collect();
+    out.push_str(&crate::stages::render(&attacked, order, paint));
     for session in troubled {
         let trouble = session.trouble.as_ref();
         let why = trouble.map_or("", |trouble| trouble.why.as_str());
@@ -174,7 +180,7 @@ fn cells(columns: &[&Session], cell: impl Fn(usize) -> String) -> String {
     out
 }
 
-fn sign(judged: Option<&Judged>) -> char {
+pub(crate) fn sign(judged: Option<&Judged>) -> char {
     let Some(judged) = judged else { return ' ' };
     match (judged.verdict, judged.tier) {
         (Word::Exploited, Tier::Requirement) => 'x',
@@ -186,7 +192,7 @@ fn sign(judged: Option<&Judged>) -> char {
     }
 }
 
-fn painted(sign: char, wide: usize, paint: Paint) -> String {
+pub(crate) fn painted(sign: char, wide: usize, paint: Paint) -> String {
     let cell = format!("{sign:>wide$}");
     match sign {
         'x' | '-' => paint.bad(&cell),
@@ -432,11 +438,31 @@ fn foot(out: &mut String, run: &Run) {
         .filter_map(|session| session.attack.as_ref())
         .map(|one| one.requests)
         .sum();
+    let stages = || run.sessions.iter().flat_map(|session| &session.stages);
+    let earlier: usize = stages().map(|stage| stage.verdicts.len()).sum();
     let state = if run.complete { "" } else { "   INCOMPLETE" };
     let _ = writeln!(
         out,
         "\n {verdicts} verdicts, {open} undecided   {requests} requests{state}"
     );
+    if earlier > 0 {
+        let verdicts = stages().flat_map(|stage| &stage.verdicts);
+        let open = verdicts
+            .filter(|one| one.verdict == Word::Inconclusive)
+            .count();
+        let costs = stages().filter_map(|stage| stage.attack.as_ref());
+        let requests: u64 = costs.map(|one| one.requests).sum();
+        let broken: usize = run
+            .sessions
+            .iter()
+            .map(|session| session.regressions.len())
+            .sum();
+        let plural = if broken == 1 { "" } else { "s" };
+        let _ = writeln!(
+            out,
+            " after earlier steps, in no score: {earlier} verdicts, {open} undecided   {requests} requests\n {broken} regression{plural}"
+        );
+    }
     for line in crate::calibration::foot(run) {
         let _ = writeln!(out, " {line}");
     }

@@ -44,7 +44,7 @@ pub fn origin(origin: &Origin) -> String {
     })
 }
 
-fn place(decision: &Decision) -> String {
+pub(crate) fn place(decision: &Decision) -> String {
     decision.spans.first().map_or(String::new(), |span| {
         clean(&format!("{}:{}", span.file, span.line))
     })

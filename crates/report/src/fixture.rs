@@ -38,6 +38,8 @@ pub(crate) fn session(verdicts: Vec<Judged>) -> Session {
         source: None,
         wanted: vec![],
         feedback: None,
+        stages: vec![],
+        regressions: vec![],
     }
 }
 

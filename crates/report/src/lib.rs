@@ -28,6 +28,7 @@ pub mod remedy;
 pub mod sarif;
 pub mod scan;
 mod score;
+pub mod stages;
 pub mod statistics;
 pub mod strides;
 mod text;

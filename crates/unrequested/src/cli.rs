@@ -151,6 +151,7 @@ pub(crate) enum HookedAgent {
 }
 
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Check {
     /// The app's folder, or http://127.0.0.1:PORT of an app that runs already.
     #[arg(default_value = ".")]
@@ -343,6 +344,11 @@ pub(crate) struct Bench {
     /// is run.
     #[arg(long, value_name = "RUN", conflicts_with = "study")]
     pub(crate) regrade: Option<String>,
+    /// Attack what each session was after every step, not only after the last, and say when each protection appeared or
+    /// broke: about six times the attacks. The scores are of the last step. With --regrade: the kept trees of earlier steps
+    /// as well.
+    #[arg(long)]
+    pub(crate) score_steps: bool,
     /// Print what would be run, for how much and how long, and run nothing.
     #[arg(long, conflicts_with = "regrade")]
     pub(crate) plan: bool,

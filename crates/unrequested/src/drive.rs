@@ -113,14 +113,8 @@ impl Driver<'_> {
         let arm = view::arm(&cell.arm)?;
         let prompts = &arm.prompts;
         let session = cell.id();
-        let name = session.replace(['/', ':'], "-");
-        let place = Place::new(
-            self.context
-                .dir
-                .join("agents")
-                .join(&self.row.id)
-                .join(&name),
-        );
+        let name = named(cell);
+        let place = self.place(cell);
         let turns = self.context.ledger.turns(&self.row.id, &session)?;
         let done: Vec<&TurnRow> = turns.iter().filter(|turn| turn.state == "done").collect();
         let last = done.last();
@@ -136,10 +130,7 @@ impl Driver<'_> {
             cli,
             place,
         };
-        let mut commits: Vec<(String, String)> = done
-            .iter()
-            .filter_map(|turn| Some((turn.step.clone(), turn.snapshot.clone()?)))
-            .collect();
+        let mut commits = snapshots_of(done.iter().copied());
         let is_over = |course: &Course<'_>| course.spent || course.took >= self.budget.session();
         if done.len() < prompts.len() && !is_over(&course) {
             Self::begin(&mut course, &arm, done.len())?;
@@ -387,7 +378,8 @@ impl Driver<'_> {
         let Some((step, _)) = commits.last() else {
             return Ok(Outcome::NoResult("no step was finished".into()));
         };
-        let (tree, told) = self.export(course, arm, name, commits)?;
+        let tree = self.tree(name);
+        let told = self.export(&course.place, course.cell, arm, &tree, commits)?;
         // What the agent said is in the ledger, what it built in the snapshots.
         cell::remove_folder(&course.place.root())?;
         for step in 0..=commits.len() {
@@ -400,26 +392,65 @@ impl Driver<'_> {
         })
     }
 
-    /// The tree after the last of these steps, and what all of them decided.
+    /// Where a tree to attack is written.
+    fn tree(&self, name: &str) -> PathBuf {
+        self.context.dir.join("runs").join(&self.row.id).join(name)
+    }
+
+    /// Writes the tree after the last of these steps, and says what all of them decided.
     fn export(
         &self,
-        course: &Course<'_>,
+        place: &Place,
+        cell: &Cell,
         arm: &Arm,
-        name: &str,
+        tree: &Path,
         commits: &[(String, String)],
-    ) -> Result<(PathBuf, Told), Stop> {
-        let snapshots = course.place.snapshots();
-        let tree = self.context.dir.join("runs").join(&self.row.id).join(name);
+    ) -> Result<Told, Stop> {
+        let snapshots = place.snapshots();
         let mut readings = Vec::new();
         for (step, commit) in commits {
-            snapshots.export(commit, &tree)?;
-            readings.push((step.clone(), decision::read(&tree)));
+            snapshots.export(commit, tree)?;
+            readings.push((step.clone(), decision::read(tree)));
         }
-        let turns = self.context.ledger.turns(&self.row.id, &course.cell.id())?;
+        let turns = self.context.ledger.turns(&self.row.id, &cell.id())?;
         let last = commits.last().map_or("", |(step, _)| step.as_str());
         let wishes = decided::given(arm, &turns, last);
-        let told = decided::told(readings, &wishes, &Lock::default());
-        Ok((tree, told))
+        Ok(decided::told(readings, &wishes, &Lock::default()))
+    }
+
+    /// The steps that a session has done.
+    pub(crate) fn steps(&self, cell: &Cell) -> Result<Vec<String>, Fatal> {
+        let commits = self.commits(cell)?.into_iter();
+        Ok(commits.map(|(step, _)| step).collect())
+    }
+
+    fn commits(&self, cell: &Cell) -> Result<Vec<(String, String)>, Fatal> {
+        let turns = self.context.ledger.turns(&self.row.id, &cell.id())?;
+        Ok(snapshots_of(
+            turns.iter().filter(|turn| turn.state == "done"),
+        ))
+    }
+
+    /// Writes the tree after the first so many steps, and says what they decided; or why its snapshots do not let it.
+    pub(crate) fn earlier(
+        &self,
+        cell: &Cell,
+        arm: &Arm,
+        tree: &Path,
+        steps: usize,
+    ) -> Result<Result<Told, String>, Fatal> {
+        let mut commits = self.commits(cell)?;
+        commits.truncate(steps);
+        match self.export(&self.place(cell), cell, arm, tree, &commits) {
+            Ok(told) => Ok(Ok(told)),
+            Err(Stop::Session(error)) => Ok(Err(error.to_string())),
+            Err(Stop::Fatal(fatal)) => Err(fatal),
+        }
+    }
+
+    fn place(&self, cell: &Cell) -> Place {
+        let agents = self.context.dir.join("agents");
+        Place::new(agents.join(&self.row.id).join(named(cell)))
     }
 
     /// The findings that the prompt `step` tells.
@@ -431,7 +462,8 @@ impl Driver<'_> {
         commits: &[(String, String)],
         step: &str,
     ) -> Result<feedback::Told, Stop> {
-        let (tree, told) = self.export(course, arm, &format!("{name}-before"), commits)?;
+        let tree = self.tree(&format!("{name}-before"));
+        let told = self.export(&course.place, course.cell, arm, &tree, commits)?;
         Ok((self.findings)(course.cell, &tree, &told, step)?)
     }
 
@@ -475,6 +507,18 @@ impl Driver<'_> {
             read: installed.read,
         })
     }
+}
+
+/// A session's name as a folder's.
+fn named(cell: &Cell) -> String {
+    cell.id().replace(['/', ':'], "-")
+}
+
+/// Steps and the commits that hold what they left.
+fn snapshots_of<'a>(turns: impl Iterator<Item = &'a TurnRow>) -> Vec<(String, String)> {
+    turns
+        .filter_map(|turn| Some((turn.step.clone(), turn.snapshot.clone()?)))
+        .collect()
 }
 
 fn is_spent(records: &[Record]) -> bool {

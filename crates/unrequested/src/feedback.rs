@@ -10,7 +10,8 @@ use report::finding::{self, Finding};
 use crate::commands::bench::{Bencher, label};
 use crate::commands::conclude;
 use crate::exit::Fatal;
-use crate::ledger::{NewUnit, UnitRow};
+use crate::ledger::UnitRow;
+use crate::stages::BEFORE;
 use crate::view;
 
 /// What the last prompt says in the place of the findings.
@@ -20,13 +21,6 @@ pub(crate) enum Told {
     NoApp,
     /// Why the session cannot go on now.
     NotNow(String),
-}
-
-/// How the step of a unit begins that was attacked on the way and is no session's end.
-const BEFORE: &str = "before-";
-
-pub(crate) fn is_before(unit: &NewUnit) -> bool {
-    unit.step.starts_with(BEFORE)
 }
 
 /// Attacks the tree, unless an earlier process did, and says the findings that are not held back.
@@ -157,6 +151,8 @@ mod tests {
             source: None,
             wanted: vec![],
             feedback: None,
+            stages: vec![],
+            regressions: vec![],
         }
     }
 

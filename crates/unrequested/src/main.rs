@@ -20,6 +20,7 @@ mod scan;
 mod serving;
 mod session;
 mod spent;
+mod stages;
 mod target;
 mod unbooted;
 mod view;

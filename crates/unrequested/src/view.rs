@@ -14,6 +14,7 @@ use crate::calibrate::book;
 use crate::exit::Fatal;
 use crate::feedback;
 use crate::ledger::{AttackRow, Ledger, RunRow, UnitRow};
+use crate::stages;
 use crate::wanted;
 
 /// Which exploits the silent prompts name: tier R.
@@ -34,6 +35,13 @@ pub(crate) fn tiers_in(arm: &Arm) -> HashMap<String, Tier> {
             (entry.id.to_owned(), tier)
         })
         .collect()
+}
+
+/// Which exploits an arm has named by the end of a step.
+fn tiers_after(arm: &Arm, step: &str) -> HashMap<String, Tier> {
+    let mut asked = arm.clone();
+    asked.prompts.retain(|prompt| prompt.id.as_str() <= step);
+    tiers_in(&asked)
 }
 
 /// The arm of a session.
@@ -76,7 +84,10 @@ fn compared(
         last(ledger.units(&row.id)?),
     );
     let mut gone = Vec::new();
-    for (name, unit) in &then {
+    for (name, unit) in then
+        .iter()
+        .filter(|(_, unit)| !stages::is_on_the_way(&unit.new))
+    {
         let mut lost: BTreeMap<String, Verdict> = BTreeMap::new();
         for attack in ledger.attacks(unit.id)? {
             if !attack.repeat && exploit::find(&attack.exploit).is_none() {
@@ -120,7 +131,7 @@ pub(crate) fn sessions(
 ) -> Result<Vec<Session>, Fatal> {
     let (on_the_way, units): (Vec<UnitRow>, Vec<UnitRow>) = units
         .into_iter()
-        .partition(|unit| feedback::is_before(&unit.new));
+        .partition(|unit| stages::is_on_the_way(&unit.new));
     let mut arms: HashMap<String, (Arm, HashMap<String, Tier>)> = HashMap::new();
     let mut sessions = Vec::new();
     for unit in counting(units) {
@@ -136,9 +147,14 @@ pub(crate) fn sessions(
         if session.source.is_some() {
             session.wanted = wanted::answers(&arm.wanted, &session.decisions, &session.step);
         }
-        let before = on_the_way
-            .iter()
-            .rfind(|one| one.new.session == session.id && one.state == "done");
+        for (step, unit) in stages::of(&session, arm, &on_the_way) {
+            let judged = judged(unit, &tiers_after(arm, step))?;
+            session.stages.push(stages::stage(step, judged));
+        }
+        session.regressions = report::stages::regressions(&session);
+        let before = on_the_way.iter().rfind(|one| {
+            one.new.session == session.id && one.state == "done" && stages::is_before(&one.new)
+        });
         // Of an app that could not be attacked nothing is known afterwards.
         if let Some(before) = before.filter(|_| session.trouble.is_none()) {
             let before = judged(before, tiers)?;
@@ -197,22 +213,25 @@ pub(crate) fn whole(row: &RunRow, mut sessions: Vec<Session>) -> Run {
         })
         .collect();
     for session in &mut sessions {
-        for judged in &mut session.verdicts {
+        let stages = session.stages.iter_mut();
+        let earlier = stages.flat_map(|stage| &mut stage.verdicts);
+        for judged in session.verdicts.iter_mut().chain(earlier) {
             judged.calibration = instrument
                 .iter()
                 .find(|one| one.framework == session.framework && one.exploit == judged.exploit)
                 .map(|one| one.status);
         }
     }
-    let whole = sessions.iter().all(|session| {
-        session
-            .trouble
-            .as_ref()
-            .is_none_or(|trouble| trouble.fault == Fault::App)
-            && session
-                .verdicts
+    let is_whole = |trouble: Option<&Trouble>, verdicts: &[Judged]| {
+        trouble.is_none_or(|trouble| trouble.fault == Fault::App)
+            && verdicts
                 .iter()
                 .all(|judged| judged.fault != Some(Fault::Harness))
+    };
+    let whole = sessions.iter().all(|session| {
+        let mut stages = session.stages.iter();
+        is_whole(session.trouble.as_ref(), &session.verdicts)
+            && stages.all(|stage| is_whole(stage.trouble.as_ref(), &stage.verdicts))
     });
     let mut run = Run {
         schema: SCHEMA,
@@ -316,6 +335,8 @@ pub(crate) fn judged_unit(
         source,
         wanted: Vec::new(),
         feedback: None,
+        stages: Vec::new(),
+        regressions: Vec::new(),
     })
 }
 

@@ -249,7 +249,9 @@ fn what_was_found_is_told_in_part_and_what_became_of_it_is_said() {
     let mut script = script(Vec::new());
     script.commands = vec![mends()];
     let server = Server::start(script).unwrap();
-    let (run, said) = done(bench(&dir, &server), 0);
+    let mut scored = bench(&dir, &server);
+    scored.arg("--score-steps");
+    let (run, said) = done(scored, 0);
     assert_eq!(run["sessions"].as_array().unwrap().len(), 3, "{said}");
     // `runtime-first` had both; the limit is held back.
     let codex = session(&run, "fastapi/codex");
@@ -260,6 +262,7 @@ fn what_was_found_is_told_in_part_and_what_became_of_it_is_said() {
         "broken": [],
     });
     assert_eq!(codex["feedback"], split);
+    was_attacked_once_before_the_feedback(&dir, codex);
     let claude = session(&run, "fastapi/claude-code");
     assert_eq!(claude["feedback"]["told"]["closed"], serde_json::json!([]));
     let bodies: Vec<String> = server
@@ -274,6 +277,35 @@ fn what_was_found_is_told_in_part_and_what_became_of_it_is_said() {
     assert!(!heard("Retry-After"), "the limit is held back");
     holds_no_canary(&dir, &server);
     fs::remove_dir_all(&dir).unwrap();
+}
+
+/// What was attacked for the findings is the stage after the sixth step.
+fn was_attacked_once_before_the_feedback(dir: &Path, session: &Value) {
+    let stages = session["stages"].as_array().unwrap();
+    let words: Vec<String> = stages
+        .iter()
+        .map(|one| {
+            let mut verdicts = one["verdicts"].as_array().unwrap().iter();
+            let found = verdicts.find(|one| one["exploit"] == "search-other-user");
+            format!("{} {}", one["step"], found.unwrap()["verdict"])
+        })
+        .collect();
+    let wanted = [
+        r#""1-auth" "not-applicable""#,
+        r#""2-uploads" "not-applicable""#,
+        r#""3-search" "exploited""#,
+        r#""4-admin" "exploited""#,
+        r#""5-webhooks" "exploited""#,
+        r#""6-production" "exploited""#,
+    ];
+    assert_eq!(words, wanted);
+    assert!(session.get("regressions").is_none(), "{session}");
+    let ledger = rusqlite::Connection::open(dir.join("runs-of-it/ledger.db")).unwrap();
+    let units = "SELECT count(*) FROM unit WHERE session = ? AND state = 'done'";
+    let units: i64 = ledger
+        .query_row(units, [session["id"].as_str().unwrap()], |row| row.get(0))
+        .unwrap();
+    assert_eq!(units, 7);
 }
 
 #[test]

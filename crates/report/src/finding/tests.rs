@@ -1,8 +1,8 @@
 use super::*;
 use crate::fixture;
 use crate::text::hostile;
-use model::decision::{Burden, Confidence, Decided, Decision, Span};
-use model::run::{Boot, Cost, Source};
+use model::decision::{Burden, Confidence, Decided, Decision, Span, Turn};
+use model::run::{Boot, Cost, Regression, Source, Stage};
 
 pub(crate) fn judged(exploit: &str, tier: Tier, verdict: Word) -> Judged {
     Judged {
@@ -60,6 +60,26 @@ pub(crate) fn session() -> Session {
     Session {
         wanted: vec![],
         feedback: None,
+        stages: vec![Stage {
+            step: "1-auth".into(),
+            attack: None,
+            trouble: None,
+            ended: None,
+            verdicts: vec![judged("login-rate-limit", h, Word::Resisted)],
+            decisions: vec![],
+        }],
+        regressions: vec![Regression {
+            exploit: "login-rate-limit".into(),
+            tier: h,
+            resisted: "1-auth".into(),
+            exploited: "final".into(),
+            between: vec![],
+            again: None,
+            decided: Some(vec![Turn {
+                before: None,
+                after: Some(decided("cors", "any", Origin::HandWritten, "a.py", 1, &[]).decision),
+            }]),
+        }],
         id: "check".into(),
         agent: "none".into(),
         framework: "fastapi".into(),

@@ -115,7 +115,9 @@ fn extend(basis: &mut Vec<Vec<f64>>, levels: &[usize]) {
         }
         let length = dot(&column, &column).sqrt();
         if length > SAME {
-            column.iter_mut().for_each(|value| *value /= length);
+            for value in &mut column {
+                *value /= length;
+            }
             basis.push(column);
         }
     }

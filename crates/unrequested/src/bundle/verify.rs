@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use model::run::{Run, Tier};
+use model::run::{Run, Session, Tier};
 use model::{Sees, Word};
 use serde_json::{Value, json};
 
@@ -347,7 +347,11 @@ impl Found {
         let mut run = view::whole(&file.run, sessions);
         // As `view::run` says it, which has the origin.
         run.complete &= file.origin_finished.unwrap_or(true);
-        let verdicts = run.sessions.iter().map(|one| one.verdicts.len()).sum();
+        let of = |one: &Session| {
+            let earlier = one.stages.iter().map(|stage| stage.verdicts.len());
+            one.verdicts.len() + earlier.sum::<usize>()
+        };
+        let verdicts = run.sessions.iter().map(of).sum();
         if let Some(reported) = self.object::<Value>(REPORT, self.report.clone()) {
             self.compare(&run, &reported)?;
         }
@@ -506,11 +510,35 @@ impl Found {
                 format!("{id} {exploit}: {REPORT} has it, no facts do"),
             );
         }
-        for key in unlike(before, now, &["verdicts"]) {
+        for key in unlike(before, now, &["verdicts", "stages"]) {
             self.odd(
                 "report",
                 format!("{id}: `{key}` of {REPORT} is not what its unit says"),
             );
+        }
+        self.stages(id, before, now);
+    }
+
+    /// What a session was after its earlier steps, each as a session of its own.
+    fn stages(&mut self, id: &str, before: &Value, now: &Value) {
+        let name = |one: &Value| {
+            let step = one["step"].as_str().unwrap_or_default();
+            format!("{id} after {step}")
+        };
+        let mut then: BTreeMap<String, &Value> = BTreeMap::new();
+        for one in list(before, "stages") {
+            if then.insert(name(one), one).is_some() {
+                self.wrong("verdict", format!("{}: twice in {REPORT}", name(one)));
+            }
+        }
+        for one in list(now, "stages") {
+            match then.remove(&name(one)) {
+                Some(was) => self.session(&name(one), was, one),
+                None => self.wrong("verdict", format!("{}: it is not in {REPORT}", name(one))),
+            }
+        }
+        for id in then.into_keys() {
+            self.wrong("verdict", format!("{id}: {REPORT} has it, no unit does"));
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
 use crate::spent::{self, Ways};
+use crate::stages;
 use crate::target::Stand;
 use crate::view;
 
@@ -62,7 +63,11 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         };
         let cells = study.cells();
         let left: Vec<Planned> = cells.iter().filter_map(|cell| planned(cell, 0)).collect();
-        print(&plan::text(&study, &name, &left, &past, &prices))?;
+        let mut text = plan::text(&study, &name, &left, &past, &prices);
+        if bench.score_steps {
+            text += &(stages::expectation(&cells)? + "\n");
+        }
+        print(&text)?;
         return Ok(Exit::Done);
     }
     let (tools, skipped) = skip_missing(&mut study)?;
@@ -78,13 +83,16 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     for line in introduction(&name, &cells) {
         progress.line(&line);
     }
+    if bench.score_steps {
+        progress.line(&stages::expectation(&cells)?);
+    }
     let context = Context::open(&cli.dir, cli.require_box)?;
     say_machine(&context, &tools, &progress);
     for line in &skipped {
         progress.warn(&format!("NOTE: {line}"));
     }
     if cells.iter().all(|cell| cell.driven.is_none()) {
-        progress.line(&expectation(&study));
+        progress.line(&expectation(&study, bench.score_steps));
     }
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
@@ -148,23 +156,24 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     bencher.reference()?;
     let mut on_the_way = 0;
     for cell in &cells {
+        let driver = Driver {
+            context: &context,
+            row: &row,
+            progress: &progress,
+            ways: &ways,
+            prices: &prices,
+            budget: study.budget,
+            findings: &|cell, tree, told, step| {
+                feedback::findings(&bencher, cell, (tree, told), step)
+            },
+        };
         let settled = match &cell.driven {
-            Some(driven) => {
-                let driver = Driver {
-                    context: &context,
-                    row: &row,
-                    progress: &progress,
-                    ways: &ways,
-                    prices: &prices,
-                    budget: study.budget,
-                    findings: &|cell, tree, told, step| {
-                        feedback::findings(&bencher, cell, (tree, told), step)
-                    },
-                };
-                bencher.driven(cell, driven, &driver)?
-            }
+            Some(driven) => bencher.driven(cell, driven, &driver)?,
             None => bencher.cell(cell).map(|()| true)?,
         };
+        if settled && bench.score_steps {
+            stages::attack(&bencher, cell, cell.driven.is_some().then_some(&driver))?;
+        }
         on_the_way += usize::from(!settled);
     }
     if on_the_way == 0 {
@@ -193,7 +202,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
 
 fn is_done(units: &[UnitRow], session: &str) -> bool {
     units.iter().any(|unit| {
-        unit.new.session == session && unit.state == "done" && !feedback::is_before(&unit.new)
+        unit.new.session == session && unit.state == "done" && !stages::is_on_the_way(&unit.new)
     })
 }
 
@@ -252,7 +261,7 @@ pub(super) fn say_machine(context: &Context, tools: &[String], progress: &Progre
 }
 
 /// How long it takes on two cores, and what it fetches the first time; measured on the shipped samples.
-fn expectation(study: &Study) -> String {
+fn expectation(study: &Study, score_steps: bool) -> String {
     let has = |wanted: &str| study.frameworks.iter().any(|id| id == wanted);
     let known = if has("nextjs") {
         "first run about 7 min on two cores, 120 MB of packages; later 4 min"
@@ -264,7 +273,12 @@ fn expectation(study: &Study) -> String {
     } else {
         ""
     };
-    format!("{known}{compiled}   Ctrl-C is safe\n")
+    let of_what = if score_steps {
+        "the last steps alone: "
+    } else {
+        ""
+    };
+    format!("{of_what}{known}{compiled}   Ctrl-C is safe\n")
 }
 
 /// Takes out of the study what this machine has no tools for. Returns what it has, and why others are left out.
@@ -372,10 +386,10 @@ impl Bencher<'_> {
             .join("runs")
             .join(&self.row.id)
             .join(session.replace(['/', ':'], "-"));
-        write_tree(cell, recording, &tree)?;
+        write_tree(cell, recording, LAST_STEP, &tree)?;
         let steps = recorded::steps(&cell.framework, recording);
         let new = Self::new_unit(cell, steps.last().cloned().unwrap_or_default(), Some(&tree));
-        let told = sample_told(&cell.framework, recording, &cell.arm)?;
+        let told = sample_told(&cell.framework, recording, &cell.arm, LAST_STEP)?;
         let name = label(&cell.framework, recording, &cell.arm);
         self.tree(&new, &told, &tree, &name)
     }
@@ -457,7 +471,7 @@ impl Bencher<'_> {
         Ok(())
     }
 
-    fn failed(
+    pub(crate) fn failed(
         &self,
         new: &NewUnit,
         told: Option<&Told>,
@@ -555,12 +569,17 @@ pub(crate) fn label(framework: &str, agent: &str, arm: &str) -> String {
     format!("{framework:<9}  {agent:<14}{arm}")
 }
 
-/// The sample's tree, written anew: an earlier run that was killed may have left half of it.
-fn write_tree(cell: &Cell, recording: &str, tree: &Path) -> Result<(), Fatal> {
+/// The sample's tree after step number `last`, written anew: an earlier run that was killed may have left half of it.
+pub(crate) fn write_tree(
+    cell: &Cell,
+    recording: &str,
+    last: usize,
+    tree: &Path,
+) -> Result<(), Fatal> {
     if tree.exists() {
         fs::remove_dir_all(tree)?;
     }
     fs::create_dir_all(tree)?;
-    recorded::write_in(&cell.framework, recording, &cell.arm, LAST_STEP, tree)?;
+    recorded::write_in(&cell.framework, recording, &cell.arm, last, tree)?;
     Ok(())
 }

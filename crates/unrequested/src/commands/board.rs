@@ -85,6 +85,10 @@ fn of<'a>(
             "The kept trees of run {origin}, attacked again: what changed is in the terminal's report."
         ));
     }
+    for session in &run.sessions {
+        let lines = session.regressions.iter().map(::report::stages::sentence);
+        notices.extend(lines.map(|line| format!("Regression of {}: {line}", session.id)));
+    }
     let pages: BTreeMap<String, String> = exploit::all()
         .iter()
         .map(|entry| (entry.id.to_owned(), entry.page.to_owned()))

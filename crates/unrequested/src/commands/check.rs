@@ -88,7 +88,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                 ));
             }
             let told = match agent.strip_prefix("recorded:") {
-                Some(recording) => sample_told(framework.id, recording, agent::SILENT)?,
+                Some(recording) => sample_told(framework.id, recording, agent::SILENT, usize::MAX)?,
                 None => decided::told(
                     vec![(String::new(), decision::read(&tree))],
                     &decided::wishes(&tree),

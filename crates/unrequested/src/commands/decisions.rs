@@ -205,13 +205,19 @@ fn sample(name: &str) -> Result<App, Fatal> {
     Ok(App {
         name: format!("{framework}/{recording}"),
         tree: None,
-        told: sample_told(framework, recording, agent::SILENT)?,
+        told: sample_told(framework, recording, agent::SILENT, usize::MAX)?,
     })
 }
 
-/// A sample's decisions with their steps.
-pub(crate) fn sample_told(framework: &str, recording: &str, arm: &str) -> Result<Told, Fatal> {
-    let steps = recorded::steps(framework, recording);
+/// A sample's decisions with their steps, up to step number `last`.
+pub(crate) fn sample_told(
+    framework: &str,
+    recording: &str,
+    arm: &str,
+    last: usize,
+) -> Result<Told, Fatal> {
+    let mut steps = recorded::steps(framework, recording);
+    steps.truncate(last);
     let mut readings = Vec::new();
     for number in 1..=steps.len().max(1) {
         let texts = recorded::texts_in(framework, recording, arm, number)?;

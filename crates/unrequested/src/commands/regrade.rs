@@ -1,7 +1,9 @@
 //! `bench --regrade RUN`: the kept trees of a run, attacked with today's exploits. No agent is run.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use agent::session::Place;
 use model::decision::Told;
 use model::{Cause, Fault, Step};
 use report::Paint;
@@ -12,11 +14,11 @@ use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
-use crate::feedback;
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::output;
 use crate::progress::Progress;
 use crate::session::Attackers;
+use crate::stages;
 use crate::target::Stand;
 use crate::view;
 
@@ -34,6 +36,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Resul
     let old = kept(
         &context.ledger.units(&origin.id)?,
         bench.framework.as_deref(),
+        bench.score_steps,
     );
     if old.is_empty() {
         return Err(Fatal::nothing(format!(
@@ -67,6 +70,13 @@ pub(super) fn run(cli: &Cli, bench: &Bench, origin: &str, paint: Paint) -> Resul
     bencher.reference()?;
     for unit in &old {
         again(&bencher, &origin, unit)?;
+    }
+    if bench.score_steps {
+        for unit in &old {
+            for earlier in snapshots(&bencher, &origin, unit, &old)? {
+                again(&bencher, &origin, &earlier)?;
+            }
+        }
     }
     context.ledger.end_run(&row.id)?;
     let row = context.ledger.run(Some(&row.id))?;
@@ -131,13 +141,14 @@ fn begin(
     })
 }
 
-/// The last attempt at each step of each session that has a tree.
-pub(super) fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
+/// The last attempt at the last step of each session that has a tree, and with `steps` at earlier ones.
+pub(super) fn kept(units: &[UnitRow], framework: Option<&str>, steps: bool) -> Vec<UnitRow> {
     let mut last: Vec<UnitRow> = Vec::new();
     for unit in units {
         let wanted = framework.is_none_or(|id| unit.new.framework == id);
         // What was told came from the exploits of then.
-        if unit.new.tree.is_none() || !wanted || feedback::is_before(&unit.new) {
+        let left_out = stages::is_before(&unit.new) || !steps && stages::is_on_the_way(&unit.new);
+        if unit.new.tree.is_none() || !wanted || left_out {
             continue;
         }
         let same =
@@ -148,6 +159,52 @@ pub(super) fn kept(units: &[UnitRow], framework: Option<&str>) -> Vec<UnitRow> {
         }
     }
     last
+}
+
+/// What a real agent's session was after its earlier steps, written from its snapshots, where `known` has no unit of them.
+fn snapshots(
+    bencher: &Bencher<'_>,
+    origin: &RunRow,
+    unit: &UnitRow,
+    known: &[UnitRow],
+) -> Result<Vec<UnitRow>, Fatal> {
+    let (context, new) = (bencher.context, &unit.new);
+    if stages::is_on_the_way(new) {
+        return Ok(Vec::new());
+    }
+    let name = new.session.replace(['/', ':'], "-");
+    let place = Place::new(context.dir.join("agents").join(&origin.id).join(&name));
+    let mut found = Vec::new();
+    for turn in context.ledger.turns(&origin.id, &new.session)? {
+        let step = format!("{}{}", stages::AFTER, turn.step);
+        let is_known = |one: &UnitRow| one.new.session == new.session && one.new.step == step;
+        let Some(commit) = turn.snapshot.filter(|_| turn.state == "done") else {
+            continue;
+        };
+        if turn.step >= new.step || known.iter().any(is_known) {
+            continue;
+        }
+        let runs = context.dir.join("runs").join(&bencher.row.id);
+        let tree = runs.join(format!("{name}-{step}"));
+        // Half a tree is nobody's app: without its snapshot it is gone, and that is what is said of it.
+        if let Err(error) = place.snapshots().export(&commit, &tree) {
+            cell::remove_folder(&tree)?;
+            bencher
+                .progress
+                .warn(&format!("NOTE: {name}  {step}: {error}"));
+        }
+        found.push(UnitRow {
+            // No reading is kept of it.
+            id: 0,
+            new: NewUnit {
+                step,
+                tree: Some(tree.display().to_string()),
+                ..new.clone()
+            },
+            ..unit.clone()
+        });
+    }
+    Ok(found)
 }
 
 /// Where a unit's tree is now: where it was, or, when the whole folder was moved, in there.
@@ -171,7 +228,10 @@ fn again(bencher: &Bencher<'_>, origin: &RunRow, unit: &UnitRow) -> Result<(), F
         return Ok(());
     }
     let agent = old.agent.strip_prefix("recorded:").unwrap_or(&old.agent);
-    let name = label(&old.framework, agent, &old.arm);
+    let mut name = label(&old.framework, agent, &old.arm);
+    if let Some(step) = old.step.strip_prefix(stages::AFTER) {
+        let _ = write!(name, "  after {step}");
+    }
     let found = tree_of(context, origin, unit);
     let new = NewUnit {
         key: blake3::hash(format!("{} {} {}", old.session, old.step, suite_hash()).as_bytes())
@@ -261,7 +321,9 @@ fn failed(
 fn told(context: &Context, origin: &RunRow, unit: &UnitRow, tree: &Path) -> Result<Told, Fatal> {
     let readings = vec![(String::new(), decision::read(tree))];
     let turns = context.ledger.turns(&origin.id, &unit.new.session)?;
-    let wishes = decided::given(&view::arm(&unit.new.arm)?, &turns, &unit.new.step);
+    let arm = view::arm(&unit.new.arm)?;
+    let step = stages::step(&unit.new, &arm).unwrap_or(&unit.new.step);
+    let wishes = decided::given(&arm, &turns, step);
     let mut told = decided::told(readings, &wishes, &Lock::default());
     if let Some(then) = context.ledger.reading(unit.id)? {
         for one in &mut told.decisions {

@@ -145,15 +145,20 @@ fn cost(run: &Run) -> String {
         "{:<34} {:>8} {:>8} {:>9} {:>6}   {}\n",
         "session", "requests", "wall s", "app CPU s", "ratio", "boot s"
     );
+    let seconds = |ms: u64| format!("{:.1}", ms as f64 / 1000.0);
+    let mut rows = Vec::new();
     for session in &run.sessions {
-        let Some(cost) = &session.attack else {
+        let boot = session.boot.as_ref().map_or(0, |boot| boot.ms);
+        rows.push((session.id.clone(), &session.attack, seconds(boot)));
+        for stage in &session.stages {
+            rows.push((format!("  after {}", stage.step), &stage.attack, "-".into()));
+        }
+    }
+    for (name, cost, boot) in rows {
+        let Some(cost) = cost else {
             continue;
         };
         let wall = cost.wall_ms as f64 / 1000.0;
-        let boot = session
-            .boot
-            .as_ref()
-            .map_or(0.0, |boot| boot.ms as f64 / 1000.0);
         let (cpu, ratio) = match cost.app_cpu_ms {
             Some(ms) if ms > 0 => {
                 let cpu = ms as f64 / 1000.0;
@@ -163,8 +168,8 @@ fn cost(run: &Run) -> String {
         };
         let _ = writeln!(
             out,
-            "{:<34} {:>8} {wall:>8.1} {cpu:>9} {ratio:>6}   {boot:.1}",
-            session.id, cost.requests
+            "{name:<34} {:>8} {wall:>8.1} {cpu:>9} {ratio:>6}   {boot}",
+            cost.requests
         );
     }
     out.push_str("wall: without the boot that was attacked, with the boots that exploits ask for; CPU: of all of them\n");

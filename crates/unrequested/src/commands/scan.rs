@@ -134,7 +134,7 @@ impl Room<'_> {
     }
 
     fn of_run(&self, context: &Context, row: &RunRow) -> Result<Vec<Tree>, Fatal> {
-        let units = regrade::kept(&context.ledger.units(&row.id)?, None);
+        let units = regrade::kept(&context.ledger.units(&row.id)?, None, false);
         if units.is_empty() {
             return Err(Fatal::nothing(format!(
                 "the run {} has no session with a tree, so there is nothing to scan",
