@@ -26,13 +26,14 @@ fn of(placed: Placed) -> Vec<Finding> {
     found
 }
 
-/// What the exploits find, by what was written down before they were run.
+/// What the exploits find, by what was written down before they were run; and what they cannot decide yet, though it is there.
 fn table(path: &Path, name: Option<&str>) -> Vec<String> {
     let table: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
     let table = name.map_or(Some(&table), |name| table.get(name)?.as_table());
-    let list = table.and_then(|table| table.get("exploited")?.as_array());
-    let ids = list.into_iter().flatten().map(|id| id.as_str().unwrap());
-    ids.map(str::to_owned).collect()
+    let list = |key: &str| table.and_then(|table| table.get(key)?.as_array());
+    let lists = [list("exploited"), list("holes")];
+    let ids = lists.into_iter().flatten().flatten();
+    ids.map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
 /// Names of the findings that none of their tests agrees with.
