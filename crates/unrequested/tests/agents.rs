@@ -313,7 +313,7 @@ fn an_app_that_does_not_start_is_told_nothing_and_ends_its_session() {
     let dir = folder("no-app");
     study_in(&dir, r#""codex""#, r#""fastapi""#, "feedback", 1);
     let mut script = script(Vec::new());
-    script.commands = vec![(6, "echo exit 3 > start.sh".into())];
+    script.commands = vec![(6, "printf '#!/bin/sh\\nexit 3\\n' > start.sh".into())];
     let server = Server::start(script).unwrap();
     let (run, said) = done(bench(&dir, &server), 0);
     assert_eq!(run["complete"], true, "{said}");
