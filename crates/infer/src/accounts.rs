@@ -164,18 +164,7 @@ impl Search<'_, '_> {
             .filter(|one| one.cookie.as_ref() == cookie && one.at == self.proven)
             .collect();
         for token in given {
-            let signed = Signed {
-                carrier: right.carrier.clone(),
-                token: token.value,
-            };
-            let shown = self.honest(
-                &me,
-                &Asked {
-                    by: Some(&signed),
-                    ..Asked::default()
-                },
-            );
-            if shown.is_some_and(|shown| shown.contains(email.as_bytes())) {
+            if self.shows(&me, &right.carrier, token.value, email) {
                 self.binding.routes.remove(&Capability::Me);
                 self.careless.push(login.path.clone());
                 self.rather(
@@ -189,6 +178,20 @@ impl Search<'_, '_> {
             }
         }
         false
+    }
+
+    /// Whether `me` shows the account with this email to who has the token.
+    fn shows(&mut self, me: &Route, carrier: &Carrier, token: String, email: &str) -> bool {
+        let signed = Signed {
+            carrier: carrier.clone(),
+            token,
+        };
+        let asked = Asked {
+            by: Some(&signed),
+            ..Asked::default()
+        };
+        let shown = self.honest(me, &asked);
+        shown.is_some_and(|shown| shown.contains(email.as_bytes()))
     }
 
     fn bind_login(
@@ -297,18 +300,7 @@ impl Search<'_, '_> {
             return;
         };
         for token in tokens(reply).into_iter().filter(|token| token.at.is_some()) {
-            let signed = Signed {
-                carrier: account.signed.carrier.clone(),
-                token: token.value,
-            };
-            let shown = self.honest(
-                &me,
-                &Asked {
-                    by: Some(&signed),
-                    ..Asked::default()
-                },
-            );
-            if shown.is_some_and(|shown| shown.contains(account.email.as_bytes())) {
+            if self.shows(&me, &account.signed.carrier, token.value, &account.email) {
                 return read_token(form, token.at);
             }
         }

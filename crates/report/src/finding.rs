@@ -486,8 +486,12 @@ fn way(judged: &Judged, called: &str) -> Option<String> {
         return Some(format!("{called} check --only {id}"));
     }
     if let Some((_, why)) = reason.split_once(" is not bound: ") {
-        // What no file can say, no file mends.
-        return (!why.contains(" yet")).then(|| {
+        // What no file can say, no file mends; an app's own words are in there, too.
+        let unsaid = [
+            "which a binding cannot say yet",
+            "which the exploits do not take for success yet",
+        ];
+        return (!unsaid.iter().any(|words| why.contains(words))).then(|| {
             format!("name its route in unrequested.toml: {called} check . --write-config")
         });
     }

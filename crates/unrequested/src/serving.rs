@@ -118,20 +118,15 @@ fn serves(at: &str, address: SocketAddr) -> bool {
 
 /// Commands that the frameworks' own documentation calls development servers.
 fn of_command(words: &[String]) -> Option<String> {
-    let name = |word: &str| {
-        let name = word.rsplit('/').next().unwrap_or(word);
-        let name = name
+    let name = |word: &String| {
+        let file = word.rsplit('/').next().unwrap_or(word);
+        let stem = file
             .strip_suffix(".js")
-            .or_else(|| name.strip_suffix(".mjs"));
-        name.unwrap_or_else(|| word.rsplit('/').next().unwrap_or(word))
-            .to_owned()
+            .or_else(|| file.strip_suffix(".mjs"));
+        stem.unwrap_or(file).to_owned()
     };
-    let names: Vec<String> = words.iter().map(|word| name(word)).collect();
+    let names: Vec<String> = words.iter().map(name).collect();
     let at = |wanted: &[&str]| names.iter().position(|one| wanted.contains(&one.as_str()));
-    let after = |at: usize, wanted: &[&str]| {
-        let mut rest = words.iter().skip(at + 1);
-        rest.any(|word| wanted.contains(&word.as_str()))
-    };
     for (programs, wanted) in [
         (&["next"][..], &["dev"][..]),
         (&["fastapi"], &["dev"]),
@@ -148,12 +143,9 @@ fn of_command(words: &[String]) -> Option<String> {
         (&["nest"], &["--watch", "-w", "--debug"]),
         (&["npm", "pnpm", "yarn", "bun"], &["dev"]),
     ] {
-        if let Some(found) = at(programs)
-            && after(found, wanted)
-        {
-            let word = words[found + 1..]
-                .iter()
-                .find(|word| wanted.contains(&word.as_str()))?;
+        let Some(found) = at(programs) else { continue };
+        let mut rest = words[found + 1..].iter();
+        if let Some(word) = rest.find(|word| wanted.contains(&word.as_str())) {
             return Some(format!("`{} {word}`", names[found]));
         }
     }

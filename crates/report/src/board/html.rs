@@ -459,10 +459,7 @@ fn row(out: &mut String, name: &str, sessions: &[&Session]) {
 /// Framework, agent and arm, each beyond the others, and two of them together.
 fn apart(out: &mut String, columns: &[&Session]) {
     let table = compare::within::tested(columns);
-    if table
-        .iter()
-        .all(|one| one.levels.len() == 1 || one.p.is_none())
-    {
+    if table.iter().all(|one| one.p.is_none()) {
         return;
     }
     out.push_str(

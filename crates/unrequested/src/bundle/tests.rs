@@ -26,17 +26,24 @@ struct Made {
 
 /// A run of one session: an exploit that saw its effect, one that did not, and one that sent megabytes.
 fn made(said: &str) -> Made {
+    run("bench", |ledger, id, folder| {
+        let unit = unit(ledger, id, ("silent", "6-production"), folder);
+        for (id, held) in [("note-read-other-user", true), ("missing-token", false)] {
+            attacked(ledger, unit, (id, held), said);
+        }
+        ended(ledger, unit);
+    })
+}
+
+/// A finished run with what is put into it.
+fn run(command: &str, put: impl FnOnce(&Ledger, &str, &Path)) -> Made {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
     let suite = crate::context::suite_hash();
     let row = ledger
-        .begin_run("bench", &suite, "version = 1\n", "h")
+        .begin_run(command, &suite, "version = 1\n", "h")
         .unwrap();
-    let unit = unit(&ledger, &row.id, ("silent", "6-production"), folder.path());
-    for (id, held) in [("note-read-other-user", true), ("missing-token", false)] {
-        attacked(&ledger, unit, (id, held), said);
-    }
-    ended(&ledger, unit);
+    put(&ledger, &row.id, folder.path());
     ledger.end_run(&row.id).unwrap();
     let row = ledger.run(Some(&row.id)).unwrap();
     Made {

@@ -6,37 +6,26 @@ const ATTACK: &str = "units/1/attacks/1-note-read-other-user.json";
 
 /// A run of the arm that tells findings: attacked after the sixth step, before the words and after them.
 fn with_feedback() -> Made {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
-    let suite = crate::context::suite_hash();
-    let row = ledger
-        .begin_run("bench", &suite, "version = 1\n", "h")
-        .unwrap();
-    for (step, held) in [
-        ("6-production", true),
-        ("before-7-feedback", true),
-        ("7-feedback", false),
-    ] {
-        let unit = unit(&ledger, &row.id, ("feedback", step), folder.path());
-        attacked(&ledger, unit, ("note-read-other-user", held), "");
-        ended(&ledger, unit);
-    }
-    let new = NewTurn {
-        run: &row.id,
-        session: "fastapi/recorded:literal/feedback/1",
-        step: "7-feedback",
-        prompt: "1. Wanted: a note is its owner's.",
-        agent: "codex@0",
-        model: "m",
-    };
-    ledger.begin_turn(&new).unwrap();
-    ledger.end_run(&row.id).unwrap();
-    let row = ledger.run(Some(&row.id)).unwrap();
-    Made {
-        folder,
-        ledger,
-        row,
-    }
+    run("bench", |ledger, id, folder| {
+        for (step, held) in [
+            ("6-production", true),
+            ("before-7-feedback", true),
+            ("7-feedback", false),
+        ] {
+            let unit = unit(ledger, id, ("feedback", step), folder);
+            attacked(ledger, unit, ("note-read-other-user", held), "");
+            ended(ledger, unit);
+        }
+        let new = NewTurn {
+            run: id,
+            session: "fastapi/recorded:literal/feedback/1",
+            step: "7-feedback",
+            prompt: "1. Wanted: a note is its owner's.",
+            agent: "codex@0",
+            model: "m",
+        };
+        ledger.begin_turn(&new).unwrap();
+    })
 }
 
 fn report_of(root: &Path) -> Value {
