@@ -113,7 +113,7 @@ impl Driver<'_> {
         let arm = view::arm(&cell.arm)?;
         let prompts = &arm.prompts;
         let session = cell.id();
-        let name = named(cell);
+        let name = folder_name(&session);
         let place = self.place(cell);
         let turns = self.context.ledger.turns(&self.row.id, &session)?;
         let done: Vec<&TurnRow> = turns.iter().filter(|turn| turn.state == "done").collect();
@@ -450,7 +450,7 @@ impl Driver<'_> {
 
     fn place(&self, cell: &Cell) -> Place {
         let agents = self.context.dir.join("agents");
-        Place::new(agents.join(&self.row.id).join(named(cell)))
+        Place::new(agents.join(&self.row.id).join(folder_name(&cell.id())))
     }
 
     /// The findings that the prompt `step` tells.
@@ -509,9 +509,9 @@ impl Driver<'_> {
     }
 }
 
-/// A session's name as a folder's.
-fn named(cell: &Cell) -> String {
-    cell.id().replace(['/', ':'], "-")
+/// What a session's folders are called.
+pub(crate) fn folder_name(session: &str) -> String {
+    session.replace(['/', ':'], "-")
 }
 
 /// Steps and the commits that hold what they left.

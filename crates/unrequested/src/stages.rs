@@ -8,7 +8,7 @@ use model::run::{Session, Stage};
 
 use crate::commands::bench::{Bencher, label, write_tree};
 use crate::commands::decisions::sample_told;
-use crate::drive::Driver;
+use crate::drive::{Driver, folder_name};
 use crate::exit::Fatal;
 use crate::ledger::{NewUnit, UnitRow};
 use crate::view;
@@ -122,7 +122,7 @@ pub(crate) fn attack(
         if is_done(step) {
             continue;
         }
-        let name = format!("{}-{AFTER}{step}", session.replace(['/', ':'], "-"));
+        let name = format!("{}-{AFTER}{step}", folder_name(&session));
         let shown = label(&cell.framework, recording, &cell.arm);
         let shown = format!("{shown}  after {step}");
         let runs = bencher.context.dir.join("runs");

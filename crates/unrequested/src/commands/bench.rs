@@ -385,7 +385,7 @@ impl Bencher<'_> {
             .dir
             .join("runs")
             .join(&self.row.id)
-            .join(session.replace(['/', ':'], "-"));
+            .join(drive::folder_name(&session));
         write_tree(cell, recording, LAST_STEP, &tree)?;
         let steps = recorded::steps(&cell.framework, recording);
         let new = Self::new_unit(cell, steps.last().cloned().unwrap_or_default(), Some(&tree));

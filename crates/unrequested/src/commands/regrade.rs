@@ -13,6 +13,7 @@ use super::{board, check, findings_exit, is_incomplete, print, studied};
 use crate::cli::{Bench, Cli};
 use crate::context::{Context, suite_hash};
 use crate::decided::{self, Lock};
+use crate::drive::folder_name;
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::output;
@@ -172,7 +173,7 @@ fn snapshots(
     if stages::is_on_the_way(new) {
         return Ok(Vec::new());
     }
-    let name = new.session.replace(['/', ':'], "-");
+    let name = folder_name(&new.session);
     let place = Place::new(context.dir.join("agents").join(&origin.id).join(&name));
     let mut found = Vec::new();
     for turn in context.ledger.turns(&origin.id, &new.session)? {
