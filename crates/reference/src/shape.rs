@@ -106,6 +106,26 @@ impl Shape {
         Self::BadInputFails,
     ];
 
+    /// Exploits that this way of answering stops by itself, whatever the weakness.
+    #[must_use]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "most stop nothing; matrix.rs fails for one that does"
+    )]
+    pub const fn stops(self) -> &'static [&'static str] {
+        match self {
+            // No message is left to tell; time has a weakness of its own.
+            Self::Refusal(RefusalStyle::BareNotFound | RefusalStyle::Redirect) => {
+                &["account-enumeration"]
+            }
+            // The account is locked whatever the address, and a delay is a limit.
+            Self::Limit(LimitStyle::Account | LimitStyle::Delay) => &["login-rate-limit"],
+            // A text with a quote, or a sort with a bracket, never reaches the statement.
+            Self::SearchError => &["sql-injection-search", "sql-injection-sort"],
+            _ => &[],
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Refusal(RefusalStyle::Unauthorized) => "refusal-401",

@@ -27,6 +27,16 @@ macro_rules! weaknesses {
     };
 }
 
+impl Weakness {
+    /// The weakness that trips this exploit and the fewest others, to be seen in every shape; not one that only time
+    /// tells, which is measured with nothing beside it.
+    pub fn plainest(exploit: &str) -> Option<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|one| *one != Self::EnumerateByTiming && one.trips().contains(&exploit))
+            .min_by_key(|one| one.trips().len())
+    }
+}
+
 weaknesses! {
     // --- login ------------------------------------------------------------------------------------------------------
     /// The email is formatted into the query that finds the user; the password is then checked properly.

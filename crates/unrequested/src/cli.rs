@@ -437,7 +437,7 @@ pub(crate) struct Reference {
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Calibrate {
     /// Only the reference app in this process, over its weaknesses and shapes: seconds, nothing is installed.
-    #[arg(long, conflicts_with_all = ["gate", "changed", "everything", "patch", "table"])]
+    #[arg(long, conflicts_with_all = ["gate", "changed", "patch", "table"])]
     pub(crate) quick: bool,
     /// What CI runs: what the book does not know yet, one mutant per exploit, and a tenth that changes every day.
     #[arg(long, conflicts_with_all = ["changed", "everything", "patch", "table"])]
@@ -445,7 +445,8 @@ pub(crate) struct Calibrate {
     /// Only what the book does not know yet.
     #[arg(long, conflicts_with_all = ["patch", "table"])]
     pub(crate) changed: bool,
-    /// All exploits on every control, not only those that it is about. Hours.
+    /// All exploits on every control, not only those that it is about: hours. With --quick: a weakness of every exploit
+    /// in every shape as well.
     #[arg(long, conflicts_with_all = ["patch", "table"])]
     pub(crate) everything: bool,
     /// Only this framework.

@@ -1,4 +1,5 @@
-//! The quick gate: every exploit on the reference app, in this process, over its weaknesses and all shapes.
+//! The quick gate: every exploit on the reference app, in this process, over its weaknesses and all shapes; with
+//! `--everything` over a weakness of each in all shapes as well.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -22,10 +23,33 @@ enum Job {
     Weak(Weakness),
     /// `None` is the contract's own shape.
     Shaped(Option<Shape>),
+    Both(&'static Entry, Weakness, Shape),
 }
 
-/// Where a shape is a control of its own, a weakness is none in it; that is left to the tests.
-pub(crate) fn run(entries: &[&'static Entry], seed: &str, date: &str) -> Result<Vec<Row>, Fatal> {
+impl Job {
+    fn trips(&self, exploit: &str) -> bool {
+        match self {
+            Self::Weak(weakness) => weakness.trips().contains(&exploit),
+            Self::Shaped(_) => false,
+            Self::Both(entry, _, shape) => entry.id == exploit && !shape.stops().contains(&exploit),
+        }
+    }
+
+    fn about(&self, exploit: &str) -> bool {
+        match self {
+            Self::Weak(_) => self.trips(exploit),
+            Self::Shaped(_) => true,
+            Self::Both(entry, ..) => entry.id == exploit,
+        }
+    }
+}
+
+pub(crate) fn run(
+    entries: &[&'static Entry],
+    everything: bool,
+    seed: &str,
+    date: &str,
+) -> Result<Vec<Row>, Fatal> {
     let mut jobs: Vec<Job> = std::iter::once(None)
         .chain(Shape::ALL.iter().copied().map(Some))
         .map(Job::Shaped)
@@ -34,6 +58,15 @@ pub(crate) fn run(entries: &[&'static Entry], seed: &str, date: &str) -> Result<
     let (quiet, loud): (Vec<Weakness>, Vec<Weakness>) =
         weak.partition(|one| *one == Weakness::EnumerateByTiming);
     jobs.extend(loud.into_iter().map(Job::Weak));
+    if everything {
+        for entry in entries.iter().copied() {
+            let weakness = Weakness::plainest(entry.id).into_iter();
+            jobs.extend(weakness.flat_map(|weakness| {
+                let all = Shape::ALL.iter().copied();
+                all.map(move |shape| Job::Both(entry, weakness, shape))
+            }));
+        }
+    }
     let act = |job| one(&job, entries, &Seed::new(seed), date);
     let mut rows = side_by_side(jobs, THREADS, act)?;
     rows.extend(side_by_side(
@@ -46,22 +79,29 @@ pub(crate) fn run(entries: &[&'static Entry], seed: &str, date: &str) -> Result<
 
 fn one(job: &Job, entries: &[&'static Entry], seed: &Seed, date: &str) -> Result<Vec<Row>, Fatal> {
     let (name, twin) = match job {
-        Job::Weak(Weakness::EnumerateByTiming) => (
-            Weakness::EnumerateByTiming.name(),
+        Job::Weak(weakness) => {
+            let weak = Twin::weak(*weakness);
+            let cost = if *weakness == Weakness::EnumerateByTiming {
+                SLOW
+            } else {
+                weak.cost
+            };
+            (weakness.name().to_owned(), Twin { cost, ..weak })
+        }
+        Job::Shaped(None) => ("secure".to_owned(), Twin::secure()),
+        Job::Shaped(Some(shape)) => (shape.name().to_owned(), Twin::shaped(*shape)),
+        Job::Both(_, weakness, shape) => (
+            format!("{}-in-{}", weakness.name(), shape.name()),
             Twin {
-                cost: SLOW,
-                ..Twin::weak(Weakness::EnumerateByTiming)
+                shape: vec![*shape],
+                ..Twin::weak(*weakness)
             },
         ),
-        Job::Weak(weakness) => (weakness.name(), Twin::weak(*weakness)),
-        Job::Shaped(None) => ("secure", Twin::secure()),
-        Job::Shaped(Some(shape)) => (shape.name(), Twin::shaped(*shape)),
     };
-    let trips = |id: &str| matches!(job, Job::Weak(weakness) if weakness.trips().contains(&id));
     let wanted: Vec<&'static Entry> = entries
         .iter()
         .copied()
-        .filter(|entry| matches!(job, Job::Shaped(_)) || trips(entry.id))
+        .filter(|entry| job.about(entry.id))
         .collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -71,7 +111,7 @@ fn one(job: &Job, entries: &[&'static Entry], seed: &Seed, date: &str) -> Result
     })?;
     let begun = Instant::now();
     let mut last: BTreeMap<&str, Ran> = BTreeMap::new();
-    for ran in exploit::attack(&target, &wanted, &seed.derive(name), 4, &|_| ()) {
+    for ran in exploit::attack(&target, &wanted, &seed.derive(&name), 4, &|_| ()) {
         if !ran.repeat {
             last.insert(ran.id, ran);
         }
@@ -80,12 +120,12 @@ fn one(job: &Job, entries: &[&'static Entry], seed: &Seed, date: &str) -> Result
         .into_values()
         .map(|ran| {
             let verdict = judge(&ran.facts);
-            let (kind, expected) = if trips(ran.id) {
+            let (kind, expected) = if job.trips(ran.id) {
                 (Kind::Mutant, Expected::Exploited)
             } else {
                 (Kind::NearMiss, Expected::Resisted)
             };
-            let right = (verdict.word() == Word::Exploited) == trips(ran.id);
+            let right = (verdict.word() == Word::Exploited) == job.trips(ran.id);
             Row {
                 framework: FRAMEWORK.to_owned(),
                 control: format!("{}/{name}", ran.id),

@@ -44,7 +44,7 @@ pub(super) fn run(cli: &Cli, asked: &Calibrate, paint: Paint) -> Result<Exit, Fa
     if asked.quick {
         for round in 1..=asked.repeat {
             let seed = format!("quick/{round}/{}", std::process::id());
-            rounds.push(quick::run(&entries, &seed, "")?);
+            rounds.push(quick::run(&entries, asked.everything, &seed, "")?);
         }
     } else {
         let context = Context::open(&cli.dir, cli.require_box)?;
