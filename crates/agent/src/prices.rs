@@ -176,8 +176,10 @@ impl Prices {
     pub fn records(&self, records: &[Record]) -> Cost {
         let mut all = Cost::default();
         for record in records {
-            let Outcome::Replied { counted, .. } = &record.outcome else {
-                continue;
+            let counted = match &record.outcome {
+                Outcome::Replied { counted, .. } => *counted,
+                Outcome::Unanswered(_) => Counted::Unread,
+                Outcome::Refused(_) | Outcome::NoReply(_) => continue,
             };
             let model = record.served_by.as_ref().unwrap_or(&record.model);
             let mut cost = self.request(model, counted.usage());

@@ -44,6 +44,11 @@ pub struct Budget {
     pub pause_seconds: u64,
     /// At list prices. Once a session has cost so much no further request of it passes; what is under way goes on.
     pub session_dollars: Option<u32>,
+    /// The same for one attempt at a step; the next step goes on.
+    pub step_dollars: Option<u32>,
+    /// Read, from caches as well, and written, as the vendor counts them.
+    pub session_tokens: Option<u64>,
+    pub step_tokens: Option<u64>,
 }
 
 impl Default for Budget {
@@ -55,6 +60,9 @@ impl Default for Budget {
             attempts: 3,
             pause_seconds: 60,
             session_dollars: None,
+            step_dollars: None,
+            session_tokens: None,
+            step_tokens: None,
         }
     }
 }
@@ -215,6 +223,13 @@ impl Study {
             ("session_seconds", budget.session_seconds),
             ("quiet_seconds", budget.quiet_seconds),
             ("attempts", u64::from(budget.attempts)),
+            (
+                "session_dollars",
+                budget.session_dollars.map_or(1, u64::from),
+            ),
+            ("step_dollars", budget.step_dollars.map_or(1, u64::from)),
+            ("session_tokens", budget.session_tokens.unwrap_or(1)),
+            ("step_tokens", budget.step_tokens.unwrap_or(1)),
         ] {
             if value == 0 {
                 return Err(BadStudy::Budget(name));
@@ -336,6 +351,7 @@ mod tests {
         assert!(wrong("[agent.codx]\n").contains("codx"));
         assert!(wrong("[agent.codex]\nmodle = \"m\"\n").contains("modle"));
         assert!(wrong("[budget]\nattempts = 0\n").contains("attempts"));
+        assert!(wrong("[budget]\nstep_tokens = 0\n").contains("step_tokens"));
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl Usage {
             .saturating_add(self.cache_write)
     }
 
+    /// Read and written: what a budget in tokens counts.
+    pub fn all(&self) -> u64 {
+        self.all_input().saturating_add(self.output)
+    }
+
     /// What came on top of an earlier total of the same conversation. `None` when that total is no earlier one: a counter
     /// that went down was reset, and then nothing can be said.
     pub fn since(&self, earlier: &Self) -> Option<Self> {

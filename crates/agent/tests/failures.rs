@@ -240,6 +240,31 @@ fn codex_at_a_failing_model() {
     matrix("codex");
 }
 
+/// Claude Code first makes its conversation shorter; here that is too long as well.
+#[test]
+fn a_conversation_that_is_too_long_ends_the_step() {
+    for agent in ["claude-code", "codex"] {
+        let trouble = |message| Trouble {
+            step: 1,
+            message,
+            times: u32::MAX,
+            kind: Kind::TooLong,
+        };
+        let script = Script {
+            troubles: (0..9).map(trouble).collect(),
+            ..Script::default()
+        };
+        let tried = Try::with(agent, script, times(LONG));
+        assert_eq!(
+            tried.ending(),
+            Ending::BudgetSpent,
+            "{agent} {:?} {}",
+            tried.ran.transcript.close,
+            tried.ran.stderr
+        );
+    }
+}
+
 /// The versions of the study of April 2026.
 #[test]
 fn the_versions_of_the_published_study_can_be_driven() {

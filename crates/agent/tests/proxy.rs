@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent::Usage;
 use agent::proxy::{
@@ -553,6 +553,37 @@ fn a_server_that_is_not_there_is_a_connection_that_ends() {
 }
 
 #[test]
+fn what_was_sent_and_not_answered_may_have_cost() {
+    let dropped = model(|_, _| ());
+    let between = proxy(Vendor::Anthropic, dropped.address, Some(CANARY));
+    assert!(post(&between, MESSAGES, "{\"model\":\"m\"}").is_empty());
+    let record = only(between);
+    assert!(
+        matches!(record.outcome, Outcome::Unanswered(_)),
+        "{record:?}"
+    );
+    assert_eq!(Tally::of(&[record]).short, 1);
+
+    // The agent is ended while the model thinks, and so is the proxy after it.
+    let thinks = model(|_, socket| drop(socket.read(&mut [0])));
+    let between = proxy(Vendor::Anthropic, thinks.address, Some(CANARY));
+    let mut agent = TcpStream::connect(between.address()).unwrap();
+    let head = format!("POST {MESSAGES} HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{{}}");
+    agent.write_all(head.as_bytes()).unwrap();
+    let begun = Instant::now();
+    while thinks.got.lock().unwrap().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing came");
+        std::thread::yield_now();
+    }
+    drop(agent);
+    let record = only(between);
+    assert!(
+        matches!(record.outcome, Outcome::Unanswered(_)),
+        "{record:?}"
+    );
+}
+
+#[test]
 fn a_spent_budget_stops_the_next_request() {
     let server = model(|_, socket| {
         socket
@@ -561,7 +592,9 @@ fn a_spent_budget_stops_the_next_request() {
     });
     let api = Api::at(Vendor::Anthropic, &format!("http://{}", server.address)).unwrap();
     let mut settings = Settings::new(api, Key::new(CANARY));
-    settings.budget = Some(Box::new(|records| Tally::of(records).usage().output >= 6));
+    settings.budget = Some(Box::new(|records| {
+        (Tally::of(records).usage().output >= 6).then_some(Refusal::Spent)
+    }));
     let between = serve(TcpListener::bind("127.0.0.1:0").unwrap(), settings).unwrap();
     assert!(post(&between, MESSAGES, "{}").starts_with("HTTP/1.1 200"));
     assert!(post(&between, MESSAGES, "{}").starts_with("HTTP/1.1 403"));

@@ -69,6 +69,8 @@ pub enum Kind {
     Safeguards,
     /// The model says that it is done, and has done nothing.
     Idle,
+    /// The conversation is longer than what the model can read.
+    TooLong,
     /// An answer that is no JSON.
     Garbage,
 }
@@ -205,6 +207,10 @@ impl State {
             Some(Kind::Refusal) => http::events(stream, &stream_of(&play::refusal(&reply))),
             Some(Kind::Idle) => http::events(stream, &stream_of(&play::idle(&reply))),
             Some(Kind::Safeguards) => http::events(stream, &stream_of(&play::safeguards(&reply))),
+            Some(Kind::TooLong) => match wire {
+                Wire::Messages => http::plain(stream, 400, &messages::too_long()),
+                Wire::Responses => http::events(stream, &[responses::too_long()]),
+            },
             Some(Kind::Garbage) => http::events(stream, &["data: this is no JSON\n\n".to_owned()]),
         }
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use scripted::{Kind, Script, Server, Trouble};
 
 const USAGE: &str = "usage: scripted-model ADDRESS:PORT RECORDING [STEP.MESSAGE.TIMES=TROUBLE ...]
-troubles: a status, cut, silence, stall, refusal, safeguards, idle, garbage
+troubles: a status, cut, silence, stall, refusal, safeguards, idle, too-long, garbage
 ";
 
 fn main() -> ExitCode {
@@ -55,6 +55,7 @@ fn trouble(word: &str) -> Option<Trouble> {
             "refusal" => Kind::Refusal,
             "safeguards" => Kind::Safeguards,
             "idle" => Kind::Idle,
+            "too-long" => Kind::TooLong,
             "garbage" => Kind::Garbage,
             status => Kind::Status(status.parse().ok()?),
         },

@@ -116,6 +116,12 @@ pub(crate) fn heredoc(path: &str, content: &str) -> String {
     format!("mkdir -p '{folder}' && cat > '{path}' <<'SCRIPTED_END'\n{content}{end}SCRIPTED_END")
 }
 
+pub(crate) fn too_long() -> String {
+    let message = "prompt is too long: 210000 tokens > 200000 maximum";
+    json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}})
+        .to_string()
+}
+
 pub(crate) fn error(status: u16) -> String {
     let kind = match status {
         400 => "invalid_request_error",

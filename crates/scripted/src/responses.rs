@@ -129,6 +129,12 @@ fn whole_patch(calls: &[Call]) -> String {
     lines.join("\n")
 }
 
+pub(crate) fn too_long() -> String {
+    let error = json!({"code": "context_length_exceeded", "message": "the input is longer than the context window"});
+    let event = json!({"type": "response.failed", "response": {"id": "resp_long", "status": "failed", "error": error}});
+    format!("event: response.failed\ndata: {event}\n\n")
+}
+
 pub(crate) fn error(status: u16) -> String {
     let (kind, code) = match status {
         401 => ("invalid_request_error", "invalid_api_key"),

@@ -124,7 +124,7 @@ impl Driver<'_> {
             conversation: last.and_then(|turn| turn.conversation.clone()),
             total: last.and_then(|turn| turn.total).unwrap_or_default(),
             last: None,
-            spent: last.is_some_and(|turn| is_spent(&turn.asked)),
+            spent: last.is_some_and(|turn| was_refused(&turn.asked, &Refusal::Spent)),
             cell,
             driven,
             cli,
@@ -225,7 +225,7 @@ impl Driver<'_> {
                     return Err(error.into());
                 }
             };
-            course.spent = is_spent(&ran.records);
+            course.spent = was_refused(&ran.records, &Refusal::Spent);
             let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
                 exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
@@ -237,7 +237,7 @@ impl Driver<'_> {
                 stopped: ran.stopped,
             });
             // What the agent makes of our refusal is not how the step ended.
-            let ending = if course.spent {
+            let ending = if course.spent || was_refused(&ran.records, &Refusal::StepSpent) {
                 Ending::BudgetSpent
             } else {
                 own
@@ -352,11 +352,9 @@ impl Driver<'_> {
             quiet: self.budget.quiet(),
         };
         let mut way = self.ways.to(course.cli.vendor)?;
-        if let Some(dollars) = self.budget.session_dollars {
-            let ledger = &self.context.ledger;
-            let spent = spent::of_session(ledger, &self.row.id, &course.cell.id(), self.prices)?;
-            way.budget = Some(spent::limit(spent, dollars, self.prices));
-        }
+        let ledger = &self.context.ledger;
+        let spent = spent::of_session(ledger, &self.row.id, &course.cell.id(), self.prices)?;
+        way.budget = Some(spent::limit(self.budget, spent, self.prices));
         Ok(session::run(
             course.cli,
             &step,
@@ -521,10 +519,9 @@ fn snapshots_of<'a>(turns: impl Iterator<Item = &'a TurnRow>) -> Vec<(String, St
         .collect()
 }
 
-fn is_spent(records: &[Record]) -> bool {
-    records
-        .iter()
-        .any(|record| record.outcome == Asked::Refused(Refusal::Spent))
+fn was_refused(records: &[Record], why: &Refusal) -> bool {
+    let mut outcomes = records.iter().map(|record| &record.outcome);
+    outcomes.any(|outcome| matches!(outcome, Asked::Refused(refusal) if refusal == why))
 }
 
 /// For people: the ending, and what the agent said of it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use agent::proxy::{Api, BadKey, Budget, Key, Settings, Vendor};
+use agent::proxy::{Api, BadKey, Budget, Key, Refusal, Settings, Tally, Vendor};
 use agent::{Cell, Cost, Past, Prices, Settled, Usage, settle};
 
 use crate::exit::{Exit, Fatal};
@@ -71,45 +71,73 @@ fn settled(told: &ToldTurn, before: Option<&Usage>, prices: &Prices) -> Settled 
     )
 }
 
-/// What a session has cost so far.
+/// What a session has used so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spent {
+    cost: Cost,
+    tokens: u64,
+}
+
 pub(crate) fn of_session(
     ledger: &Ledger,
     run: &str,
     session: &str,
     prices: &Prices,
-) -> Result<Cost, Fatal> {
+) -> Result<Spent, Fatal> {
     let told = by_session(ledger.told(run)?)
         .remove(session)
         .unwrap_or_default();
-    let mut all = Cost::default();
+    let mut all = Spent::default();
     for settled in settle_all(&told, prices) {
         // Without a cost nothing was told, and the proxy saw no reply that is paid for.
-        all += settled.cost.unwrap_or_default();
+        all.cost += settled.cost.unwrap_or_default();
+        all.tokens += settled.usage.map_or(0, |(usage, _)| usage.all());
     }
     Ok(all)
 }
 
-/// Spent when what has a price has cost so much, or when something has none: then nobody knows.
-pub(crate) fn limit(before: Cost, dollars: u32, prices: &Prices) -> Budget {
+/// Money is spent when what has a price has cost so much, or when something has none: then nobody knows. Tokens when those
+/// that are known of are so many.
+pub(crate) fn limit(of: agent::Budget, before: Spent, prices: &Prices) -> Budget {
     let prices = prices.clone();
     Box::new(move |records| {
-        let mut cost = before.clone();
         // Request by request, as the report counts: a long one costs more than its tokens in a sum.
-        cost += prices.records(records);
-        cost.dollars().is_none_or(|cost| cost >= f64::from(dollars))
+        let cost = prices.records(records);
+        let tokens = Tally::of(records).usage().all();
+        let cost_so_much = |cost: &Cost, most: Option<u32>| {
+            let is_less = |most| cost.dollars().is_some_and(|cost| cost < f64::from(most));
+            most.is_some_and(|most| !is_less(most))
+        };
+        let so_many = |tokens: u64, most: Option<u64>| most.is_some_and(|most| tokens >= most);
+        let mut all = before.cost.clone();
+        all += cost.clone();
+        if cost_so_much(&all, of.session_dollars)
+            || so_many(before.tokens + tokens, of.session_tokens)
+        {
+            Some(Refusal::Spent)
+        } else if cost_so_much(&cost, of.step_dollars) || so_many(tokens, of.step_tokens) {
+            Some(Refusal::StepSpent)
+        } else {
+            None
+        }
     })
 }
 
 /// A limit in money can be kept only for models that have a price.
 pub(crate) fn check_limit(
     cells: &[Cell],
-    dollars: Option<u32>,
+    budget: &agent::Budget,
     prices: &Prices,
 ) -> Result<(), Fatal> {
+    let name = match (budget.session_dollars, budget.step_dollars) {
+        (Some(_), _) => "session_dollars",
+        (None, Some(_)) => "step_dollars",
+        (None, None) => return Ok(()),
+    };
     let mut driven = cells.iter().filter_map(|cell| cell.driven.as_ref());
-    match driven.find(|one| dollars.is_some() && !prices.knows(&one.model)) {
+    match driven.find(|one| !prices.knows(&one.model)) {
         Some(one) => Err(Fatal::usage(format!(
-            "[budget] session_dollars cannot be kept: {} has no price; add it to a table of your own (--prices FILE)",
+            "[budget] {name} cannot be kept: {} has no price; add it to a table of your own (--prices FILE)",
             one.model
         ))),
         None => Ok(()),

@@ -564,6 +564,26 @@ fn money_that_is_spent_ends_the_session_and_what_is_there_is_attacked() {
     fs::remove_dir_all(&dir).unwrap();
 }
 
+/// The first request of each step passes, as nothing is used yet.
+#[test]
+fn tokens_of_a_step_that_are_spent_end_the_step_and_the_next_has_its_own() {
+    let dir = folder("tokens");
+    study(&dir, "\"codex\"", "\"fastapi\"", 1);
+    let text = fs::read_to_string(dir.join("study.toml")).unwrap();
+    fs::write(dir.join("study.toml"), format!("{text}step_tokens = 1\n")).unwrap();
+    let server = Server::start(script(Vec::new())).unwrap();
+    let output = bench(&dir, &server).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the budget of this step is spent"), "{said}");
+    let turns = turns(&dir);
+    assert_eq!(turns.len(), 6, "{said}");
+    for (number, turn) in turns.iter().enumerate() {
+        assert_eq!(turn.ending.as_deref(), Some("budget-spent"), "{said}");
+        assert_eq!(turn.used, Some(scripted::tokens(number + 1, 0)), "{said}");
+    }
+    fs::remove_dir_all(&dir).unwrap();
+}
+
 #[test]
 fn what_will_not_go_otherwise_is_not_tried_again_and_goes_on_with_the_same_command() {
     let dir = folder("key");

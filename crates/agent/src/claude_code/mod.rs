@@ -125,7 +125,7 @@ fn command(step: &Step<'_>) -> Invocation {
     Invocation { command, env }
 }
 
-const ENDINGS: [Sign; 8] = [
+const ENDINGS: [Sign; 9] = [
     Sign {
         ending: Ending::Safeguards,
         what: "stop reason `refusal`: the API's, not the model's words",
@@ -135,6 +135,11 @@ const ENDINGS: [Sign; 8] = [
         ending: Ending::BudgetSpent,
         what: "`error_max_turns`, `error_max_budget_usd`",
         fits: |one| one.transcript.close.word.starts_with("error_max_"),
+    },
+    Sign {
+        ending: Ending::BudgetSpent,
+        what: "the model's context is full",
+        fits: |one| !one.went_well() && one.says(&["Prompt is too long"]),
     },
     Sign {
         ending: Ending::NotSignedIn,

@@ -122,6 +122,36 @@ impl Forward {
     }
 }
 
+/// A request whose reply has not begun. Dropped then, for the agent hung up or all ends, it was sent all the same.
+struct Open {
+    shared: Arc<Inner>,
+    asked: Asked,
+    begun: Instant,
+    is_sent: bool,
+}
+
+impl Open {
+    fn record(&mut self, outcome: Outcome) {
+        self.is_sent = false;
+        let asked = std::mem::take(&mut self.asked);
+        self.shared.record(Record {
+            model: asked.model,
+            served_by: None,
+            outcome,
+            tools: asked.tools,
+            took: self.begun.elapsed(),
+        });
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.is_sent {
+            self.record(Outcome::Unanswered("the agent did not wait".into()));
+        }
+    }
+}
+
 impl Inner {
     fn record(&self, record: Record) {
         self.log
@@ -132,10 +162,17 @@ impl Inner {
 
     /// An error ends the agent's connection: that is what a server that does not answer looks like.
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Reply> {
-        let begun = Instant::now();
-        let mut asked = Asked::default();
-        let outcome = match self.try_answer(request, &mut asked, begun).await {
-            Ok(reply) => return Ok(reply),
+        let mut open = Open {
+            shared: Arc::clone(&self),
+            asked: Asked::default(),
+            begun: Instant::now(),
+            is_sent: false,
+        };
+        let outcome = match self.try_answer(request, &mut open).await {
+            Ok(reply) => {
+                open.is_sent = false;
+                return Ok(reply);
+            }
             Err(outcome) => outcome,
         };
         let reply = match &outcome {
@@ -144,25 +181,18 @@ impl Inner {
                 refusal.status(),
                 &format!("unrequested: {refusal}"),
             )),
-            Outcome::NoReply(_) | Outcome::Replied { .. } => {
+            Outcome::NoReply(_) | Outcome::Unanswered(_) | Outcome::Replied { .. } => {
                 Err(io::Error::other("the model's server does not answer"))
             }
         };
-        self.record(Record {
-            model: asked.model,
-            served_by: None,
-            outcome,
-            tools: asked.tools,
-            took: begun.elapsed(),
-        });
+        open.record(outcome);
         reply
     }
 
     async fn try_answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
-        asked: &mut Asked,
-        begun: Instant,
+        open: &mut Open,
     ) -> Result<Reply, Outcome> {
         let refused = Outcome::Refused;
         let vendor = self.settings.api.vendor;
@@ -181,8 +211,8 @@ impl Inner {
         };
         if let Some(budget) = &self.settings.budget {
             let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            if budget(&log) {
-                return Err(refused(Refusal::Spent));
+            if let Some(refusal) = budget(&log) {
+                return Err(refused(refusal));
             }
         }
         if head
@@ -194,7 +224,7 @@ impl Inner {
         }
         let body = whole(body).await.map_err(refused)?;
         self.passed.fetch_add(body.len() as u64, Ordering::Relaxed);
-        *asked = rules::body(&body).map_err(refused)?;
+        open.asked = rules::body(&body).map_err(refused)?;
 
         let target = head
             .uri
@@ -212,10 +242,11 @@ impl Inner {
             .await
             .map_err(|_| failed("connecting took too long".into()))?
             .map_err(|error| failed(error.to_string()))?;
+        open.is_sent = true;
         let reply = timeout(REPLY_WITHIN, sender.send_request(onward))
             .await
-            .map_err(|_| failed("no reply came in time".into()))?
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|_| Outcome::Unanswered("no reply came in time".into()))?
+            .map_err(|error| Outcome::Unanswered(error.to_string()))?;
         let (mut parts, incoming) = reply.into_parts();
         let status = parts.status;
         let form = form(status, costs, &parts.headers);
@@ -237,9 +268,9 @@ impl Inner {
             note: Some(Note {
                 shared: Arc::clone(self),
                 meter: Meter::new(vendor, form),
-                asked: asked.clone(),
+                asked: open.asked.clone(),
                 status: status.as_u16(),
-                begun,
+                begun: open.begun,
             }),
             _sender: sender,
             _slot: slot,

@@ -47,8 +47,10 @@ pub struct Record {
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     Refused(Refusal),
-    /// No reply came; without what was sent.
+    /// Nothing was sent, as the server could not be reached.
     NoReply(String),
+    /// It was sent and no reply began, so the vendor may count it: the server broke off, or the agent hung up or was ended.
+    Unanswered(String),
     Replied {
         status: u16,
         counted: Counted,
@@ -78,6 +80,7 @@ impl Tally {
             match &record.outcome {
                 Outcome::Refused(_) => tally.refused += 1,
                 Outcome::NoReply(_) => {}
+                Outcome::Unanswered(_) => tally.short += 1,
                 Outcome::Replied { counted, .. } => {
                     tally.short +=
                         u64::from(matches!(counted, Counted::AtLeast(_) | Counted::Unread));
@@ -97,8 +100,8 @@ impl Tally {
     }
 }
 
-/// Whether what was spent so far is enough; asked before each request.
-pub type Budget = Box<dyn Fn(&[Record]) -> bool + Send + Sync>;
+/// Why the next request of a step may not pass, by what was asked in it so far.
+pub type Budget = Box<dyn Fn(&[Record]) -> Option<Refusal> + Send + Sync>;
 
 /// How to serve.
 pub struct Settings {

@@ -127,13 +127,15 @@ pub enum Refusal {
     TooMany,
     /// The session's tokens or money are spent.
     Spent,
+    /// The step's are; the next step has its own.
+    StepSpent,
 }
 
 impl Refusal {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Path(_) => 404,
-            Self::ServerTool(_) | Self::Spent => 403,
+            Self::ServerTool(_) | Self::Spent | Self::StepSpent => 403,
             Self::TooLarge => 413,
             Self::Unreadable(_) => 400,
             Self::TooMany => 429,
@@ -152,6 +154,7 @@ impl fmt::Display for Refusal {
             Self::Unreadable(why) => write!(f, "the request cannot be read: {why}"),
             Self::TooMany => f.write_str("too many requests at a time"),
             Self::Spent => f.write_str("the budget of this session is spent"),
+            Self::StepSpent => f.write_str("the budget of this step is spent"),
         }
     }
 }

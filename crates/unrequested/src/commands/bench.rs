@@ -78,7 +78,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
             drive::package(cli, driven)?;
         }
     }
-    spent::check_limit(&cells, study.budget.session_dollars, &prices)?;
+    spent::check_limit(&cells, &study.budget, &prices)?;
     let ways = Ways::open(&cells, bench.model_server.as_deref())?;
     for line in introduction(&name, &cells) {
         progress.line(&line);
