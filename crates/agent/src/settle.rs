@@ -41,7 +41,7 @@ pub fn settle(
     model: &str,
     prices: &Prices,
 ) -> Settled {
-    let told = told(transcript, before);
+    let mut told = told(transcript, before);
     let tally = records.map(Tally::of).unwrap_or_default();
     if let Some(records) = records
         && !tally.models.is_empty()
@@ -59,6 +59,10 @@ pub fn settle(
                 .filter(differs),
             cost: Some(prices.records(records)),
         };
+    }
+    // Only refusals and errors passed, if anything: that is no cost, and not an unknown one.
+    if records.is_some() && tally.short == 0 && told.is_none() {
+        told = Some((Usage::default(), Source::Proxy));
     }
     let served = transcript.model.as_deref().unwrap_or(model);
     let at_least = tally.short > 0 || matches!(told, Some((_, Source::Messages)));
@@ -196,5 +200,20 @@ mod tests {
         let errors = [record("gpt-5.4", Counted::Nothing)];
         let settled = of(&told, None, Some(&errors));
         assert_eq!(settled.usage, Some((usage(1000, 20), Source::Agent)));
+    }
+
+    #[test]
+    fn a_step_that_met_only_errors_cost_nothing() {
+        let silent = Transcript::default();
+        let errors = [record("gpt-5.4", Counted::Nothing)];
+        for records in [&errors[..], &[]] {
+            let settled = of(&silent, None, Some(records));
+            assert_eq!(settled.usage, Some((Usage::default(), Source::Proxy)));
+            assert_eq!(settled.cost.unwrap().dollars(), Some(0.0));
+        }
+        let unread = [record("gpt-5.4", Counted::Unread)];
+        let settled = of(&silent, None, Some(&unread));
+        assert_eq!((settled.usage, settled.cost), (None, None));
+        assert_eq!(of(&silent, None, None).usage, None);
     }
 }
