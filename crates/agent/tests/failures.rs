@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use agent::proxy::{Api, Key, Settings};
+use agent::proxy::{Api, Auth, Key, Settings};
 use agent::session::{Place, Ran, Room, Times, run, server};
 use agent::{Cli, Ending, Evidence, Step, Usage, find};
 use app::{Installed, Workshop};
@@ -83,6 +83,7 @@ impl Try {
             prompt: &prompt,
             version,
             model: cli.model,
+            auth: Auth::Key,
             program: &program,
             path: "/usr/local/bin:/usr/bin:/bin",
             server: server(level).unwrap(),

@@ -209,6 +209,7 @@ impl Driver<'_> {
                 prompt: &prompt.text,
                 agent: &course.cell.agent,
                 model: &course.driven.model,
+                auth: self.ways.paid_with(course.cli.vendor),
             })?;
             let ran = self.run(course, prompt)?;
             self.context.ledger.put_asked(turn, &ran.records)?;
@@ -335,6 +336,7 @@ impl Driver<'_> {
             prompt: &prompt.text,
             version: &course.driven.version,
             model: &course.driven.model,
+            auth: self.ways.auth,
             program: &course.program.words,
             path: &course.program.path,
             server: session::server(self.context.level)?,

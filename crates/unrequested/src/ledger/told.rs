@@ -21,6 +21,8 @@ pub(crate) struct Told {
     /// `claude-code@2.1.330`.
     pub(crate) agent: String,
     pub(crate) model: String,
+    /// With what its model was paid: `key`, `subscription`; `None` where nobody was, or an older tool did not keep it.
+    pub(crate) auth: Option<String>,
     pub(crate) took_ms: u64,
     pub(crate) ending: Option<Ending>,
     pub(crate) conversation: Option<String>,
@@ -55,7 +57,7 @@ impl Ledger {
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
-                        b.form, b.bytes, prompt
+                        b.form, b.bytes, prompt, auth
                  FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
             )?;
             statement
@@ -72,6 +74,7 @@ impl Ledger {
                         failed: row.get::<_, String>(3)? != "done",
                         agent: row.get(4)?,
                         model: row.get(5)?,
+                        auth: row.get(14)?,
                         took_ms: row.get(6)?,
                         ending: None,
                         conversation: row.get(8)?,
@@ -110,6 +113,20 @@ impl Ledger {
                 .query_map([steps as u64], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })
+    }
+
+    /// With what the models of a run's sessions were paid: `key`, `subscription`, or both by turns.
+    pub(crate) fn paid(&self, run: &str) -> Result<BTreeMap<String, String>, LedgerError> {
+        let rows: Vec<(String, String)> = self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT session, CASE count(DISTINCT auth) WHEN 1 THEN max(auth) ELSE 'both' END FROM turn
+                 WHERE run = ? AND auth IS NOT NULL GROUP BY session",
+            )?;
+            statement
+                .query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Keeps what an attempt asked its model for.
@@ -151,6 +168,7 @@ mod tests {
             step: "3-search",
             agent: "codex@0",
             model: "m",
+            auth: None,
         };
         ledger.begin_turn(&new).unwrap();
         let old = ledger.begin_turn(&new).unwrap();
