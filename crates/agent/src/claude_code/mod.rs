@@ -7,8 +7,8 @@
 //! `read.rs`; only its line `result` says how it ended, and not by `subtype`: that is `success` for a refused API key.
 //!
 //! It shows its API key to every command that the model runs. It gets a dummy. Of a subscription it gets a dummy token in
-//! `CLAUDE_CODE_OAUTH_TOKEN` and no key, which would win; it then signs in as a bearer, names the `oauth` beta by itself, and asks for its
-//! prompts to be cached for an hour in the place of five minutes. (`--bare` does not read that variable.)
+//! `CLAUDE_CODE_OAUTH_TOKEN` and no key, which would win; it then signs in as a bearer, names the `oauth` beta by itself, and 2.1.330
+//! asks for its prompts to be cached for an hour. (`--bare` does not read that variable.)
 
 mod read;
 mod sign_in;

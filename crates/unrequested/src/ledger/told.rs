@@ -157,6 +157,40 @@ mod tests {
     use crate::ledger::NewTurn;
 
     #[test]
+    fn with_what_a_session_was_paid_is_known_by_its_attempts() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let run = ledger.begin_run("bench", "s", "", "").unwrap();
+        for (session, auth) in [
+            ("one", Some("key")),
+            ("one", Some("key")),
+            ("two", Some("subscription")),
+            ("two", None),
+            ("three", Some("subscription")),
+            ("three", Some("key")),
+            ("four", None),
+        ] {
+            let new = NewTurn {
+                run: &run.id,
+                session,
+                prompt: "",
+                step: "1-auth",
+                agent: "codex@0",
+                model: "m",
+                auth,
+            };
+            ledger.begin_turn(&new).unwrap();
+        }
+        let paid = ledger.paid(&run.id).unwrap();
+        let words: Vec<(&str, &str)> = paid
+            .iter()
+            .map(|(session, auth)| (session.as_str(), auth.as_str()))
+            .collect();
+        let wanted = [("one", "key"), ("three", "both"), ("two", "subscription")];
+        assert_eq!(words, wanted);
+    }
+
+    #[test]
     fn words_that_were_not_kept_are_not_made_up() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(folder.path()).unwrap();
