@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::proxy::{Auth, Key, Vendor};
-use crate::{BadSignIn, Ending, Surroundings, Transcript, claude_code, codex};
+use crate::proxy::{Auth, Vendor};
+use crate::{Ending, FindSignIn, Transcript, claude_code, codex};
 
 /// A coding agent that is driven by its own command line.
 pub struct Cli {
@@ -16,7 +16,7 @@ pub struct Cli {
     /// Whose interface it speaks to its model.
     pub vendor: Vendor,
     /// Finds the user's own sign-in to a subscription; `None` where that cannot be used.
-    pub subscription: Option<fn(&Surroundings<'_>) -> Result<Key, BadSignIn>>,
+    pub subscription: Option<FindSignIn>,
     /// Where it is when the study names no other version.
     pub version: &'static str,
     pub model: &'static str,

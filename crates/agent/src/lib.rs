@@ -32,7 +32,7 @@ pub use estimate::{Basis, Estimate, Past, Planned};
 pub use prices::{BadPrices, Cost, Prices};
 pub use prompt::{BadPrompt, Prompt, prompts};
 pub use settle::{Settled, Source, settle};
-pub use sign_in::{BadSignIn, Surroundings};
+pub use sign_in::{BadSignIn, FindSignIn, Surroundings};
 pub use study::{BadStudy, Budget, Cell, Choice, Driven, Study};
 pub use transcript::{Call, CallResult, Close, Entry, Role, Transcript};
 pub use usage::Usage;

@@ -4,6 +4,10 @@
 use std::ffi::OsString;
 use std::time::SystemTime;
 
+use crate::proxy::Key;
+
+pub type FindSignIn = fn(&Surroundings<'_>) -> Result<Key, BadSignIn>;
+
 /// Where a sign-in is looked for.
 pub struct Surroundings<'a> {
     /// A variable of this tool's environment.

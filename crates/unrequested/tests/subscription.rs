@@ -245,6 +245,9 @@ fn a_refused_sign_in_is_in_no_word_of_the_refusal() {
         said.contains("refused the subscription's sign-in"),
         "{said}"
     );
+    for name in ["Claude Code", "Codex"] {
+        assert!(said.contains(&format!("sign in to {name} again")), "{said}");
+    }
     assert!(!vendors_got_theirs(&server).is_empty());
     files_hold_none(&bench.dir);
 }
