@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::proxy::Vendor;
-use crate::{Ending, Transcript, claude_code, codex};
+use crate::proxy::{Auth, Vendor};
+use crate::{Ending, FindSignIn, Transcript, claude_code, codex};
 
 /// A coding agent that is driven by its own command line.
 pub struct Cli {
@@ -15,6 +15,8 @@ pub struct Cli {
     pub name: &'static str,
     /// Whose interface it speaks to its model.
     pub vendor: Vendor,
+    /// Finds the user's own sign-in to a subscription; `None` where that cannot be used.
+    pub subscription: Option<FindSignIn>,
     /// Where it is when the study names no other version.
     pub version: &'static str,
     pub model: &'static str,
@@ -62,6 +64,8 @@ pub struct Step<'a> {
     /// The agent's, since settings are other ones in other versions.
     pub version: &'a str,
     pub model: &'a str,
+    /// What the agent has a dummy of.
+    pub auth: Auth,
     /// The agent's program, with what goes before it.
     pub program: &'a [OsString],
     /// `PATH` of the agent and its commands.

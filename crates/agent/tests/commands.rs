@@ -7,15 +7,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use agent::proxy::Auth;
 use agent::{Step, find};
 
 /// `UPDATE=1 cargo test -p agent --test commands` writes what it is now.
-fn snapshot(agent: &str, resume: Option<&str>) {
+fn snapshot(agent: &str, auth: Auth, resume: Option<&str>) {
     let program = [OsString::from("/cache/agent")];
     let step = Step {
         prompt: "Do it.",
         version: "9.9.9",
         model: "a-model",
+        auth,
         program: &program,
         path: "/usr/bin:/bin",
         server: "127.0.0.1:8080".parse().unwrap(),
@@ -35,7 +37,11 @@ fn snapshot(agent: &str, resume: Option<&str>) {
     for (path, content) in (cli.settings)(&step) {
         writeln!(text, "--- {}\n{content}", path.display()).unwrap();
     }
-    let name = if resume.is_some() { "next" } else { "first" };
+    let name = match (auth, resume) {
+        (Auth::Subscription, _) => "subscription",
+        (Auth::Key, Some(_)) => "next",
+        (Auth::Key, None) => "first",
+    };
     let path = format!(
         "{}/samples/{agent}/command-{name}.txt",
         env!("CARGO_MANIFEST_DIR")
@@ -46,14 +52,18 @@ fn snapshot(agent: &str, resume: Option<&str>) {
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
+fn snapshots(agent: &str) {
+    snapshot(agent, Auth::Key, None);
+    snapshot(agent, Auth::Key, Some("a-conversation"));
+    snapshot(agent, Auth::Subscription, None);
+}
+
 #[test]
 fn claude_code() {
-    snapshot("claude-code", None);
-    snapshot("claude-code", Some("a-conversation"));
+    snapshots("claude-code");
 }
 
 #[test]
 fn codex() {
-    snapshot("codex", None);
-    snapshot("codex", Some("a-conversation"));
+    snapshots("codex");
 }

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use agent::proxy::{Api, Key, Settings};
+use agent::proxy::{Api, Auth, Key, Settings};
 use agent::session::{Place, Ran, Room, Times, run, server};
 use agent::{Cli, Ending, Evidence, Step, Usage, find};
 use app::{Installed, Workshop};
@@ -57,13 +57,17 @@ impl Try {
     /// The first prompt, with the model at this port.
     fn at(agent: &str, port: u16, times: Times) -> Self {
         let cli = find(agent).unwrap();
-        Self::of(cli, cli.version, port, times)
+        Self::of(cli, cli.version, Auth::Key, port, times)
     }
 
-    fn of(cli: &'static Cli, version: &str, port: u16, times: Times) -> Self {
+    fn of(cli: &'static Cli, version: &str, auth: Auth, port: u16, times: Times) -> Self {
         let agent = cli.id;
         let api = Api::at(cli.vendor, &format!("http://127.0.0.1:{port}")).unwrap();
-        let way = Settings::new(api, Key::new(CANARY));
+        let key = match auth {
+            Auth::Key => Key::new(CANARY),
+            Auth::Subscription => Key::of_subscription(CANARY, None),
+        };
+        let way = Settings::new(api, key);
         // Not below /tmp, which a box shows as the agent's own.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Place::new(folder.path().canonicalize().unwrap());
@@ -83,6 +87,7 @@ impl Try {
             prompt: &prompt,
             version,
             model: cli.model,
+            auth,
             program: &program,
             path: "/usr/local/bin:/usr/bin:/bin",
             server: server(level).unwrap(),
@@ -268,10 +273,21 @@ fn a_conversation_that_is_too_long_ends_the_step() {
 /// The versions of the study of April 2026.
 #[test]
 fn the_versions_of_the_published_study_can_be_driven() {
-    for (agent, version) in [("claude-code", "2.1.88"), ("codex", "0.116.0")] {
+    let versions = [("claude-code", "2.1.88"), ("codex", "0.116.0")];
+    let both = |auth| versions.map(|(agent, version)| (agent, version, auth));
+    for (agent, version, auth) in both(Auth::Key).into_iter().chain(both(Auth::Subscription)) {
         let model = Server::start(playing(Script::default())).unwrap();
         let cli = find(agent).unwrap();
-        let tried = Try::of(cli, version, model.address().port(), times(LONG));
+        let tried = Try::of(cli, version, auth, model.address().port(), times(LONG));
+        let bearer = ("authorization".to_owned(), format!("Bearer {CANARY}"));
+        let is_bearer = agent == "codex" || auth == Auth::Subscription;
+        for seen in model.seen() {
+            assert_eq!(
+                seen.headers.contains(&bearer),
+                is_bearer,
+                "{agent} {auth:?}"
+            );
+        }
         assert_eq!(
             tried.ending(),
             Ending::Finished,

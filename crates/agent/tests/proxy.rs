@@ -20,6 +20,7 @@ const START: &str = "data: {\"type\":\"message_start\",\"message\":{\"model\":\"
 const DELTA: &str = "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":20}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
 const JSON: &str = "{\"model\":\"claude-x\",\"usage\":{\"input_tokens\":5,\"output_tokens\":6}}";
 const MESSAGES: &str = "/v1/messages?beta=true";
+const CODEX: &str = "/backend-api/codex/responses";
 
 /// What the model's server got: head and body.
 type Got = (String, Vec<u8>);
@@ -95,9 +96,13 @@ fn chunk(socket: &mut TcpStream, text: &str) {
 }
 
 fn proxy(vendor: Vendor, model: SocketAddr, key: Option<&str>) -> Proxy {
+    with_key(vendor, model, key.map(|text| Key::new(text).unwrap()))
+}
+
+fn with_key(vendor: Vendor, model: SocketAddr, key: Option<Key>) -> Proxy {
     let api = Api::at(vendor, &format!("http://{model}")).unwrap();
-    let settings = Settings::new(api, key.map(|text| Key::new(text).unwrap()));
-    serve(TcpListener::bind("127.0.0.1:0").unwrap(), settings).unwrap()
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    serve(listener, Settings::new(api, key)).unwrap()
 }
 
 fn ask(proxy: &Proxy, start: &str, more: &str, body: &[u8]) -> String {
@@ -220,6 +225,51 @@ fn the_other_vendor_and_whole_replies() {
         matches!(outcome, Outcome::Replied { counted: Counted::Whole(found), ended: true, .. } if found == usage),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn a_subscriptions_token_goes_where_its_vendor_wants_it_and_never_comes_back() {
+    let (key, account) = ("x-api-key", "chatgpt-account-id");
+    for (vendor, path, beyond, id) in [
+        (Vendor::Anthropic, "/v1/messages", "/v1/messages", None),
+        (Vendor::OpenAi, "/v1/responses", CODEX, Some("an-account")),
+    ] {
+        let server = model(|got, socket| {
+            let body = format!("{{\"said\":\"{CANARY}\"}}");
+            let mut reply = whole("application/json", &body);
+            reply.insert_str(17, &format!("set-cookie: a=b\r\nx-echo: {CANARY}\r\n"));
+            let is_second = String::from_utf8_lossy(&got.1).contains("second");
+            let status = if is_second { "401 No" } else { "200 OK" };
+            let reply = reply.replacen("200 OK", status, 1);
+            socket.write_all(reply.as_bytes()).unwrap();
+        });
+        let token = Key::of_subscription(CANARY, id.map(str::to_owned)).unwrap();
+        let between = with_key(vendor, server.address, Some(token));
+        let more = format!(
+            "authorization: Bearer {DUMMY}\r\nanthropic-beta: oauth-x\r\n{account}: {DUMMY}\r\n"
+        );
+        let start = format!("POST {path}?a=b");
+        let first = ask(&between, &start, &more, b"{}");
+        let x = "x".repeat(CANARY.len());
+        assert!(first.ends_with(&format!("{{\"said\":\"{x}\"}}")), "{first}");
+        let second = ask(&between, &start, &more, b"{\"model\":\"second\"}");
+        let said = second.contains("the subscription's sign-in");
+        assert!(said && second.starts_with("HTTP/1.1 401"), "{second}");
+        for reply in [first, second, format!("{:?}", between.end())] {
+            let tells = reply.contains(CANARY) || reply.contains("set-cookie");
+            assert!(!tells, "{reply}");
+        }
+        for (head, _) in server.got.lock().unwrap().iter() {
+            let wanted = format!("POST {beyond}?a=b HTTP/1.1");
+            assert!(head.starts_with(&wanted), "{head}");
+            let bearer = header(head, "authorization").unwrap();
+            assert_eq!(bearer, format!("Bearer {CANARY}"));
+            assert_eq!(header(head, key), None);
+            assert_eq!(header(head, account).as_deref(), id);
+            assert_eq!(header(head, "anthropic-beta").as_deref(), Some("oauth-x"));
+            assert!(!head.contains(DUMMY), "{head}");
+        }
+    }
 }
 
 #[test]

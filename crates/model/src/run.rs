@@ -99,6 +99,9 @@ pub struct Session {
     pub id: String,
     /// `recorded:hardened`, `reference`, or `none` for an app that was only checked.
     pub agent: String,
+    /// With what the agent's model was paid: `key`, `subscription`, or `both` by turns. None for what calls no vendor's model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<String>,
     pub framework: String,
     pub arm: String,
     pub replicate: u32,

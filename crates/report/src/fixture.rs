@@ -25,6 +25,7 @@ pub(crate) fn session(verdicts: Vec<Judged>) -> Session {
     Session {
         id: "s".into(),
         agent: "recorded:x".into(),
+        auth: None,
         framework: "fastapi".into(),
         arm: "silent".into(),
         replicate: 1,

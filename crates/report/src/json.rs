@@ -65,7 +65,8 @@ mod tests {
         let schema = include_str!("../../../docs/run.schema.json");
         let schema: Value = serde_json::from_str(schema).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let run = run();
+        let mut run = run();
+        run.sessions[0].auth = Some("subscription".into());
         let mut report = report(&run);
         let (reason, by, until) = ("r".to_owned(), "ann".to_owned(), "2027-01-31".to_owned());
         let states = [

@@ -175,7 +175,8 @@ impl State {
         let path = request.path.split('?').next().unwrap_or_default();
         let wire = match (request.method.as_str(), path) {
             ("POST", "/v1/messages") => Wire::Messages,
-            ("POST", "/v1/responses") => Wire::Responses,
+            // The second is where a ChatGPT account asks.
+            ("POST", "/v1/responses" | "/backend-api/codex/responses") => Wire::Responses,
             _ => {
                 self.note(&request, None);
                 return http::plain(stream, 404, "{}");

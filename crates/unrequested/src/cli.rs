@@ -87,6 +87,22 @@ pub(crate) enum FailOn {
     Never,
 }
 
+/// How this tool signs in to a model's vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignIn {
+    Key,
+    Subscription,
+}
+
+impl From<SignIn> for agent::proxy::Auth {
+    fn from(auth: SignIn) -> Self {
+        match auth {
+            SignIn::Key => Self::Key,
+            SignIn::Subscription => Self::Subscription,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Use: boot one app, find out how it is used, attack it, say what was found.
@@ -337,6 +353,11 @@ pub(crate) struct Bench {
     /// Where agents find their model instead of at their vendor: a gateway (https), or a server on this machine.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) model_server: Option<String>,
+    /// How real agents are paid for: `key`, by token (ANTHROPIC_API_KEY, OPENAI_API_KEY); or `subscription`, your own sign-in of
+    /// Claude Pro or Max (CLAUDE_CODE_OAUTH_TOKEN, from `claude setup-token`) or ChatGPT (what `codex login` keeps). The
+    /// agent sees neither.
+    #[arg(long, value_enum, default_value_t = SignIn::Key, conflicts_with = "regrade")]
+    pub(crate) auth: SignIn,
     /// Begin anew although an unfinished run of the same study could be resumed.
     #[arg(long)]
     pub(crate) fresh: bool,

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent::proxy::{Outcome as Asked, Record, Refusal};
+use agent::proxy::{Auth, Outcome as Asked, Record, Refusal};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
 use agent::{
     Arm, Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session,
@@ -209,6 +209,7 @@ impl Driver<'_> {
                 prompt: &prompt.text,
                 agent: &course.cell.agent,
                 model: &course.driven.model,
+                auth: self.ways.paid_with(course.cli.vendor),
             })?;
             let ran = self.run(course, prompt)?;
             self.context.ledger.put_asked(turn, &ran.records)?;
@@ -255,6 +256,12 @@ impl Driver<'_> {
                 self.context.ledger.end_turn(turn, &ended)?;
                 if ending.is_worth_another() {
                     continue;
+                }
+                if ending == Ending::NotSignedIn && self.ways.auth == Auth::Subscription {
+                    let cli = course.cli.name;
+                    why = format!(
+                        "{why}; sign in to {cli} again, as docs/real-agents.md says, and give the same command"
+                    );
                 }
                 break;
             }
@@ -335,6 +342,7 @@ impl Driver<'_> {
             prompt: &prompt.text,
             version: &course.driven.version,
             model: &course.driven.model,
+            auth: self.ways.auth,
             program: &course.program.words,
             path: &course.program.path,
             server: session::server(self.context.level)?,

@@ -138,6 +138,7 @@ mod tests {
         Session {
             id: "s".into(),
             agent: "codex@0".into(),
+            auth: None,
             framework: "fastapi".into(),
             arm: "feedback".into(),
             replicate: 1,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
-use agent::proxy::{Api, BadKey, Budget, Key, Refusal, Settings, Tally, Vendor};
-use agent::{Cell, Cost, Past, Prices, Settled, Usage, settle};
+use agent::proxy::{Api, Auth, BadKey, Budget, Key, Refusal, Settings, Tally, Vendor};
+use agent::{Cell, Cost, Past, Prices, Settled, Surroundings, Usage, settle};
 
 use crate::exit::{Exit, Fatal};
 use crate::ledger::{Ledger, ToldTurn, by_session};
@@ -12,43 +13,40 @@ use crate::ledger::{Ledger, ToldTurn, by_session};
 /// The way to the model of each vendor that a study needs, with its key.
 pub(crate) struct Ways {
     ways: Vec<(Api, Option<Key>)>,
+    pub(crate) auth: Auth,
 }
 
 impl Ways {
     /// `server`: another than the vendors' own, that need not want a key.
-    pub(crate) fn open(cells: &[Cell], server: Option<&str>) -> Result<Self, Fatal> {
+    pub(crate) fn open(cells: &[Cell], server: Option<&str>, auth: Auth) -> Result<Self, Fatal> {
         let mut ways: Vec<(Api, Option<Key>)> = Vec::new();
         for driven in cells.iter().filter_map(|cell| cell.driven.as_ref()) {
             let Some(cli) = agent::find(&driven.cli) else {
                 continue;
             };
             let vendor = cli.vendor;
+            if auth == Auth::Subscription && cli.subscription.is_none() {
+                return Err(Fatal::usage(format!(
+                    "{} cannot use a subscription: --auth key, or a study without it",
+                    cli.name
+                )));
+            }
             if ways.iter().any(|(api, _)| api.vendor == vendor) {
                 continue;
             }
-            let key = match (Key::from_env(vendor.variable()), server) {
-                (Ok(key), _) => Some(key),
-                (Err(BadKey::Missing(_)), Some(_)) => None,
-                (Err(error @ BadKey::Missing(_)), None) => {
-                    return Err(Fatal {
-                        exit: Exit::Missing,
-                        why: format!(
-                            "{} needs its model: {error}. See docs/real-agents.md; another server: --model-server ADDRESS",
-                            cli.name
-                        ),
-                    });
-                }
-                (Err(error @ BadKey::Form(_)), _) => return Err(Fatal::usage(error.to_string())),
+            let key = match auth {
+                Auth::Key => key(cli, server)?,
+                Auth::Subscription => subscription(cli)?,
             };
             let api = match server {
                 Some(address) => {
                     Api::at(vendor, address).map_err(|error| Fatal::usage(error.to_string()))?
                 }
-                None => Api::of(vendor),
+                None => Api::of(vendor, auth),
             };
             ways.push((api, key));
         }
-        Ok(Self { ways })
+        Ok(Self { ways, auth })
     }
 
     /// For one step.
@@ -58,6 +56,54 @@ impl Ways {
             .map(|(api, key)| Settings::new(api.clone(), key.clone()))
             .ok_or_else(|| Fatal::failed("no way to this agent's model was opened"))
     }
+
+    /// With what the vendor is paid; `None` where a server of the user's own wants nothing.
+    pub(crate) fn paid_with(&self, vendor: Vendor) -> Option<&'static str> {
+        let found = self.ways.iter().find(|(api, _)| api.vendor == vendor)?;
+        found.1.as_ref().map(|key| key.auth().name())
+    }
+}
+
+fn key(cli: &agent::Cli, server: Option<&str>) -> Result<Option<Key>, Fatal> {
+    match (Key::from_env(cli.vendor.variable()), server) {
+        (Ok(key), _) => Ok(Some(key)),
+        (Err(BadKey::Missing(_)), Some(_)) => Ok(None),
+        (Err(error @ BadKey::Missing(_)), None) => Err(Fatal {
+            exit: Exit::Missing,
+            why: format!(
+                "{} needs its model: {error}. See docs/real-agents.md; a subscription: --auth subscription; another server: \
+                 --model-server ADDRESS",
+                cli.name
+            ),
+        }),
+        (Err(error @ BadKey::Form(_)), _) => Err(Fatal::usage(error.to_string())),
+    }
+}
+
+fn subscription(cli: &agent::Cli) -> Result<Option<Key>, Fatal> {
+    let around = Surroundings {
+        variable: &|name| std::env::var_os(name),
+        now: SystemTime::now(),
+    };
+    let found = cli.subscription.map(|find| find(&around)).transpose();
+    found.map_err(|error| Fatal {
+        exit: Exit::Missing,
+        why: format!(
+            "{} needs the sign-in of its subscription: {error}. See docs/real-agents.md",
+            cli.name
+        ),
+    })
+}
+
+/// The tokens of subscriptions that are found here, for what may hold none.
+pub(crate) fn tokens() -> Vec<Key> {
+    let around = Surroundings {
+        variable: &|name| std::env::var_os(name),
+        // Expired ones as well.
+        now: SystemTime::UNIX_EPOCH,
+    };
+    let finders = agent::ALL.iter().filter_map(|cli| cli.subscription);
+    finders.filter_map(|find| find(&around).ok()).collect()
 }
 
 /// One attempt's tokens and money; `before` is what the conversation had used before it.
@@ -144,6 +190,8 @@ pub(crate) fn check_limit(
     }
 }
 
+const SUBSCRIPTION: Option<&str> = Some(Auth::Subscription.name());
+
 /// What each attempt of each real agent used and cost; empty where a run has none.
 pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<String, Fatal> {
     let sessions = by_session(ledger.told(run)?);
@@ -203,9 +251,18 @@ pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<Strin
     } else {
         ", and what is unknown above"
     };
+    let attempts = || sessions.values().flatten();
+    let on_subscription = attempts().filter(|one| one.auth.as_deref() == SUBSCRIPTION);
+    let bill = match on_subscription.count() {
+        0 => "not an invoice".to_owned(),
+        count => format!(
+            "not an invoice: {count} of {} attempts ran on a subscription, which is not billed by token; this is what the tokens would cost",
+            attempts().count()
+        ),
+    };
     let _ = writeln!(
         out,
-        "together {all}{unknown}; list prices of {}, not an invoice",
+        "together {all}{unknown}; list prices of {}, {bill}",
         prices.date
     );
     Ok(out)

@@ -118,9 +118,14 @@ fn compared(
 }
 
 fn alone(ledger: &Ledger, row: &RunRow) -> Result<Run, Fatal> {
-    let sessions = sessions(ledger.units(&row.id)?, |unit, tiers| {
+    let mut sessions = sessions(ledger.units(&row.id)?, |unit, tiers| {
         session(ledger, unit, tiers)
     })?;
+    // A regraded session was driven in its origin.
+    let paid = ledger.paid(row.origin.as_ref().unwrap_or(&row.id))?;
+    for session in &mut sessions {
+        session.auth = paid.get(&session.id).cloned();
+    }
     Ok(whole(row, sessions))
 }
 
@@ -301,6 +306,7 @@ pub(crate) fn judged_unit(
     Ok(Session {
         id: unit.new.session.clone(),
         agent: unit.new.agent.clone(),
+        auth: None,
         framework: unit.new.framework.clone(),
         arm: unit.new.arm.clone(),
         replicate: unit.new.replicate,

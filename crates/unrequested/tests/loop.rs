@@ -111,6 +111,7 @@ impl Desk {
             prompt,
             version: self.version,
             model: self.cli.model,
+            auth: agent::proxy::Auth::Key,
             program: &program,
             path: &path,
             server: server.address(),

@@ -6,20 +6,24 @@
 //! Each prompt is a process of its own (`--resume`), so that each has its own exit code and time. What it prints is read by
 //! `read.rs`; only its line `result` says how it ended, and not by `subtype`: that is `success` for a refused API key.
 //!
-//! It shows its API key to every command that the model runs. It gets a dummy.
+//! It shows its API key to every command that the model runs. It gets a dummy. Of a subscription it gets a dummy token in
+//! `CLAUDE_CODE_OAUTH_TOKEN` and no key, which would win; it then signs in as a bearer, names the `oauth` beta by itself, and 2.1.330
+//! asks for its prompts to be cached for an hour. (`--bare` does not read that variable.)
 
 mod read;
+mod sign_in;
 
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Invocation, Package, Record, Sign, Step};
-use crate::proxy::Vendor;
+use crate::proxy::{Auth, Vendor};
 use crate::{Ending, access};
 
 pub(crate) static CLAUDE_CODE: Cli = Cli {
     id: "claude-code",
     name: "Claude Code",
     vendor: Vendor::Anthropic,
+    subscription: Some(sign_in::find),
     version: "2.1.330",
     model: "claude-sonnet-4-5",
     packages: &PACKAGES,
@@ -108,7 +112,10 @@ fn command(step: &Step<'_>) -> Invocation {
         "ANTHROPIC_BASE_URL",
         format!("http://{}", step.server).into(),
     );
-    set("ANTHROPIC_API_KEY", access::DUMMY_KEY.into());
+    match step.auth {
+        Auth::Key => set("ANTHROPIC_API_KEY", access::DUMMY_KEY.into()),
+        Auth::Subscription => set(sign_in::VARIABLE, access::DUMMY_TOKEN.into()),
+    }
     for name in [
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
         "DISABLE_AUTOUPDATER",

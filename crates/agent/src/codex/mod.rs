@@ -4,20 +4,25 @@
 //! Each prompt is a process of its own (`exec resume`). It counts tokens over the whole conversation, so a step's are the
 //! difference. A server that never answers keeps it for ever: our own time limits end it. It hides what a model says in a
 //! `refusal` part.
+//!
+//! With a subscription it is the same agent: no sign-in file is in its home, and the proxy makes of its requests what
+//! a ChatGPT account sends. With a file of dummies it would have one tool more and ask for a list of models.
 
 mod read;
+mod sign_in;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::cli::{Cli, Invocation, Package, Record, Sign, Step};
-use crate::proxy::Vendor;
+use crate::proxy::{Auth, Vendor};
 use crate::{Ending, access};
 
 pub(crate) static CODEX: Cli = Cli {
     id: "codex",
     name: "Codex",
     vendor: Vendor::OpenAi,
+    subscription: Some(sign_in::find),
     version: "0.169.0",
     model: "gpt-5.5",
     packages: &PACKAGES,
@@ -89,6 +94,14 @@ fn settings(step: &Step<'_>) -> Vec<(PathBuf, String)> {
     } else {
         "[agents]\nenabled = false\n"
     };
+    // As its own provider says to ChatGPT's server.
+    let says = match step.auth {
+        Auth::Key => String::new(),
+        Auth::Subscription => {
+            let version = toml::Value::from(step.version);
+            format!("http_headers = {{ version = {version} }}\n")
+        }
+    };
     let text = format!(
         r#"model = {model}
 model_provider = "study"
@@ -121,7 +134,7 @@ request_max_retries = 3
 stream_max_retries = 3
 stream_idle_timeout_ms = 300000
 supports_websockets = false
-{alone}"#,
+{says}{alone}"#,
         server = step.server,
     );
     vec![(".codex/config.toml".into(), text)]

@@ -52,7 +52,13 @@ const HOP_BY_HOP: [&str; 8] = [
     "upgrade",
 ];
 /// Where agents put credentials.
-const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "cookie"];
+const CREDENTIALS: [&str; 5] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "cookie",
+    "chatgpt-account-id",
+];
 
 type Reply = Response<BoxBody<Bytes, hyper::Error>>;
 type Sender = hyper::client::conn::http1::SendRequest<Full<Bytes>>;
@@ -226,10 +232,8 @@ impl Inner {
         self.passed.fetch_add(body.len() as u64, Ordering::Relaxed);
         open.asked = rules::body(&body).map_err(refused)?;
 
-        let target = head
-            .uri
-            .path_and_query()
-            .map_or(path, |target| target.as_str());
+        let auth = self.settings.auth();
+        let target = rules::target(vendor, auth, path, head.uri.query());
         let mut onward = Request::builder().method(head.method.clone()).uri(target);
         if let Some(headers) = onward.headers_mut() {
             *headers = self.headers(&head.headers);
@@ -253,6 +257,8 @@ impl Inner {
         strip(&mut parts.headers);
         let key = self.settings.key.clone();
         if let Some(key) = &key {
+            // The account's, and no agent could send them back.
+            parts.headers.remove(header::SET_COOKIE);
             parts.headers = parts
                 .headers
                 .iter()
@@ -279,7 +285,7 @@ impl Inner {
             // The vendor's words may hold parts of the key; the status is what agents go by.
             let mut tap = tap;
             tap.finish(true);
-            return Ok(said(vendor, 401, "the model's server refused the key"));
+            return Ok(said(vendor, 401, auth.refused()));
         }
         Ok(Response::from_parts(parts, tap.boxed()))
     }
@@ -311,12 +317,8 @@ impl Inner {
             for name in CREDENTIALS {
                 headers.remove(name);
             }
-            let (name, before) = match self.settings.api.vendor {
-                Vendor::Anthropic => (HeaderName::from_static("x-api-key"), ""),
-                Vendor::OpenAi => (header::AUTHORIZATION, "Bearer "),
-            };
-            if let Ok(value) = key.header(before) {
-                headers.insert(name, value);
+            if let Ok(own) = key.headers(self.settings.api.vendor) {
+                headers.extend(own);
             }
         }
         headers

@@ -3,11 +3,45 @@
 use std::fmt;
 
 use bytes::Bytes;
-use hyper::header::{HeaderValue, InvalidHeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 
-/// The vendor's API key. Nothing but the header that is sent to the vendor is ever made of it.
+use super::Vendor;
+
+/// How this tool signs in to a vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// With an API key, which is billed by token.
+    #[default]
+    Key,
+    /// With a subscription's token, which is not.
+    Subscription,
+}
+
+impl Auth {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Subscription => "subscription",
+        }
+    }
+
+    /// In the place of the vendor's words of a 401.
+    pub(super) fn refused(self) -> &'static str {
+        match self {
+            Self::Key => "the model's server refused the key",
+            Self::Subscription => "the model's server refused the subscription's sign-in",
+        }
+    }
+}
+
+/// The vendor's API key, or a subscription's token. Nothing but the headers that are sent to the vendor is ever made of it.
 #[derive(Clone)]
-pub struct Key(String);
+pub struct Key {
+    text: String,
+    auth: Auth,
+    /// The account that a token is for, where its vendor wants to be told.
+    account: Option<String>,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum BadKey {
@@ -18,6 +52,13 @@ pub enum BadKey {
         "{0} is no API key: it is shorter than {SHORTEST} characters, or has spaces or others that no key has"
     )]
     Form(String),
+}
+
+/// Of a ChatGPT sign-in.
+pub(super) const ACCOUNT: HeaderName = HeaderName::from_static("chatgpt-account-id");
+
+fn is_graphic(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Scrubbing something shorter out of replies would change innocent text.
@@ -34,20 +75,56 @@ impl Key {
 
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        let is_one = text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_graphic());
-        is_one.then(|| Self(text.to_owned()))
+        let is_one = text.len() >= SHORTEST && is_graphic(text);
+        is_one.then(|| Self {
+            text: text.to_owned(),
+            auth: Auth::Key,
+            account: None,
+        })
     }
 
-    pub(super) fn header(&self, before: &str) -> Result<HeaderValue, InvalidHeaderValue> {
-        let mut value = HeaderValue::try_from(format!("{before}{}", self.0))?;
-        value.set_sensitive(true);
-        Ok(value)
+    pub fn of_subscription(token: &str, account: Option<String>) -> Option<Self> {
+        let key = Self::new(token)?;
+        let auth = Auth::Subscription;
+        account.as_deref().is_none_or(is_graphic).then_some(Self {
+            auth,
+            account,
+            ..key
+        })
     }
 
-    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+    pub fn auth(&self) -> Auth {
+        self.auth
+    }
+
+    /// Where the vendor wants it, and nothing else that names its owner.
+    pub(crate) fn headers(
+        &self,
+        vendor: Vendor,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+        let (name, before) = match (vendor, self.auth) {
+            (Vendor::Anthropic, Auth::Key) => (HeaderName::from_static("x-api-key"), ""),
+            (Vendor::Anthropic, Auth::Subscription) | (Vendor::OpenAi, _) => {
+                (AUTHORIZATION, "Bearer ")
+            }
+        };
+        let mut headers = vec![(
+            name,
+            HeaderValue::try_from(format!("{before}{}", self.text))?,
+        )];
+        if let Some(account) = &self.account {
+            headers.push((ACCOUNT, HeaderValue::try_from(account)?));
+        }
+        for (_, value) in &mut headers {
+            value.set_sensitive(true);
+        }
+        Ok(headers)
+    }
+
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
         bytes
-            .windows(self.0.len())
-            .any(|window| window == self.0.as_bytes())
+            .windows(self.text.len())
+            .any(|window| window == self.text.as_bytes())
     }
 }
 
@@ -74,7 +151,7 @@ impl Scrub {
 
     pub(super) fn pass(&mut self, chunk: Bytes) -> Bytes {
         let Some(key) = &self.key else { return chunk };
-        let key = key.0.as_bytes();
+        let key = key.text.as_bytes();
         let mut bytes = std::mem::take(&mut self.held);
         bytes.extend_from_slice(&chunk);
         let mut at = 0;
@@ -119,7 +196,13 @@ mod tests {
     fn no_form_of_a_key_shows_it() {
         let key = Key::new(CANARY).unwrap();
         assert!(!format!("{key:?}").contains("canary"));
-        assert!(!format!("{:?}", key.header("Bearer ").unwrap()).contains("canary"));
+        let token = Key::of_subscription(CANARY, Some("account-canary".into())).unwrap();
+        assert!(!format!("{token:?}").contains("canary"));
+        for headers in [key.headers(Vendor::OpenAi), token.headers(Vendor::OpenAi)] {
+            let headers = headers.unwrap();
+            assert!(!format!("{headers:?}").contains("canary"), "{headers:?}");
+        }
+        assert!(Key::of_subscription(CANARY, Some("an\naccount".into())).is_none());
         assert!(Key::new("sk-short").is_none());
         assert!(Key::new("sk-canary-sk-canary\n0123456789").is_none());
         assert!(Key::from_env("UNREQUESTED_NO_SUCH_VARIABLE").is_err());

@@ -5,7 +5,8 @@
 //! which pass as they come. It never retries, caches or rewrites: `retry-after` and the vendor's errors reach the agent as
 //! they are, but for a key, and for the words of a 401, which some vendors make of the key.
 //!
-//! Without a key (a subscription, the command line's own sign-in) the agent's own credential passes; the rest holds.
+//! A subscription's token is such a key: the agent has a dummy sign-in. Without a key, for a server that wants none, what the
+//! agent sends passes; the rest holds.
 
 mod forward;
 mod key;
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio_rustls::rustls;
 
-pub use key::{BadKey, Key};
+pub use key::{Auth, BadKey, Key};
 pub use meter::Counted;
 pub use rules::{Api, BadAddress, Refusal, Vendor};
 
@@ -106,7 +107,7 @@ pub type Budget = Box<dyn Fn(&[Record]) -> Option<Refusal> + Send + Sync>;
 /// How to serve.
 pub struct Settings {
     pub api: Api,
-    /// `None`: the agent brings its own credential.
+    /// `None`: the server wants none, and the agent's dummy passes.
     pub key: Option<Key>,
     pub budget: Option<Budget>,
     /// Certificates that are trusted beside the system's, in DER: for a company's own gateway.
@@ -121,6 +122,10 @@ impl Settings {
             budget: None,
             roots: Vec::new(),
         }
+    }
+
+    pub(super) fn auth(&self) -> Auth {
+        self.key.as_ref().map_or_else(Auth::default, Key::auth)
     }
 }
 

@@ -8,6 +8,8 @@ use hyper::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Auth;
+
 /// Whose interface an agent speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
@@ -26,10 +28,11 @@ impl Vendor {
         }
     }
 
-    pub(super) fn host(self) -> &'static str {
-        match self {
-            Self::Anthropic => "api.anthropic.com",
-            Self::OpenAi => "api.openai.com",
+    fn host(self, auth: Auth) -> &'static str {
+        match (self, auth) {
+            (Self::Anthropic, _) => "api.anthropic.com",
+            (Self::OpenAi, Auth::Key) => "api.openai.com",
+            (Self::OpenAi, Auth::Subscription) => "chatgpt.com",
         }
     }
 
@@ -58,12 +61,12 @@ pub struct Api {
 pub struct BadAddress(String);
 
 impl Api {
-    /// The vendor's own.
-    pub fn of(vendor: Vendor) -> Self {
+    /// The vendor's own for who signs in so.
+    pub fn of(vendor: Vendor, auth: Auth) -> Self {
         Self {
             vendor,
             tls: true,
-            host: vendor.host().to_owned(),
+            host: vendor.host(auth).to_owned(),
             port: 443,
         }
     }
@@ -168,6 +171,18 @@ pub(super) fn path(vendor: Vendor, method: &Method, path: &str) -> Result<bool, 
             let shown: String = format!("{method} {path}").chars().take(200).collect();
             Err(Refusal::Path(shown))
         }
+    }
+}
+
+/// What is asked for at the vendor: a subscription's requests go another way.
+pub(super) fn target(vendor: Vendor, auth: Auth, path: &str, query: Option<&str>) -> String {
+    let path = match (vendor, auth) {
+        (Vendor::OpenAi, Auth::Subscription) => path.replacen("/v1/", "/backend-api/codex/", 1),
+        _ => path.to_owned(),
+    };
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
     }
 }
 
@@ -287,7 +302,30 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(Api::of(Vendor::OpenAi).authority(), "api.openai.com");
+        for (vendor, auth, wanted) in [
+            (Vendor::OpenAi, Auth::Key, "api.openai.com"),
+            (Vendor::OpenAi, Auth::Subscription, "chatgpt.com"),
+            (Vendor::Anthropic, Auth::Subscription, "api.anthropic.com"),
+        ] {
+            assert_eq!(Api::of(vendor, auth).authority(), wanted);
+        }
+    }
+
+    #[test]
+    fn only_a_chatgpt_sign_in_goes_another_way() {
+        let to = |vendor, auth, path| target(vendor, auth, path, Some("a=/v1/"));
+        let (key, subscription) = (Auth::Key, Auth::Subscription);
+        let responses = "/v1/responses";
+        assert_eq!(to(Vendor::OpenAi, key, responses), "/v1/responses?a=/v1/");
+        assert_eq!(
+            to(Vendor::OpenAi, subscription, responses),
+            "/backend-api/codex/responses?a=/v1/"
+        );
+        for auth in [key, subscription] {
+            let found = to(Vendor::Anthropic, auth, "/v1/messages");
+            assert_eq!(found, "/v1/messages?a=/v1/");
+        }
+        assert_eq!(target(Vendor::OpenAi, key, responses, None), responses);
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub(crate) fn session() -> Session {
         }],
         id: "check".into(),
         agent: "none".into(),
+        auth: None,
         framework: "fastapi".into(),
         arm: "none".into(),
         replicate: 1,

@@ -510,7 +510,8 @@ impl Found {
                 format!("{id} {exploit}: {REPORT} has it, no facts do"),
             );
         }
-        for key in unlike(before, now, &["verdicts", "stages"]) {
+        // With what a model was paid no unit says.
+        for key in unlike(before, now, &["verdicts", "stages", "auth"]) {
             self.odd(
                 "report",
                 format!("{id}: `{key}` of {REPORT} is not what its unit says"),

@@ -23,9 +23,10 @@ use crate::{unbooted, view};
 const INLINE: usize = 64 * 1024;
 /// Where real agents' keys come from, and how many characters a value has at least: shorter ones are no keys, and may stand
 /// anywhere.
-const KEYS: [(&str, usize); 4] = [
+const KEYS: [(&str, usize); 5] = [
     ("ANTHROPIC_API_KEY", 12),
     ("OPENAI_API_KEY", 12),
+    ("CLAUDE_CODE_OAUTH_TOKEN", 12),
     (ADMIN, 6),
     ("UNREQUESTED_WEBHOOK_SECRET", 6),
 ];
@@ -132,6 +133,8 @@ struct Sink {
     begun: u64,
     files: Vec<Listed>,
     keys: Vec<(&'static str, String)>,
+    /// Of the subscriptions that are signed in here.
+    tokens: Vec<agent::proxy::Key>,
 }
 
 impl Sink {
@@ -154,6 +157,7 @@ impl Sink {
             },
             begun: u64::try_from(row.begun / 1000).unwrap_or(0),
             files: Vec::new(),
+            tokens: crate::spent::tokens(),
         })
     }
 
@@ -164,6 +168,10 @@ impl Sink {
             if bytes.windows(value.len()).any(|window| window == value) {
                 return Err(BundleError::Secret(name, path.to_owned()));
             }
+        }
+        if self.tokens.iter().any(|token| token.is_in(bytes)) {
+            let what = "a subscription's sign-in";
+            return Err(BundleError::Secret(what, path.to_owned()));
         }
         let failed = |error| BundleError::File(path.to_owned(), error);
         match &mut self.to {
@@ -258,7 +266,7 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
         let path = format!("turns/{}", number + 1);
         sink.put(&format!("{path}/said.jsonl"), told.said.as_bytes())?;
         let value = json!({
-            "session": told.session, "step": told.step, "prompt": told.prompt, "attempt": told.attempt, "failed": told.failed, "agent": told.agent,
+            "session": told.session, "step": told.step, "prompt": told.prompt, "attempt": told.attempt, "failed": told.failed, "agent": told.agent, "auth": told.auth,
             "model": told.model, "took_ms": told.took_ms, "ending": told.ending.map(agent::Ending::name),
             "conversation": told.conversation, "used": told.used, "asked": told.asked,
             "transcript": told.transcript(),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use agent::proxy::Auth;
 use agent::{Cell, Driven, Estimate, Planned, Study, recorded};
 use exploit::Seed;
 use model::decision::Told;
@@ -63,7 +64,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         };
         let cells = study.cells();
         let left: Vec<Planned> = cells.iter().filter_map(|cell| planned(cell, 0)).collect();
-        let mut text = plan::text(&study, &name, &left, &past, &prices);
+        let mut text = plan::text(&study, &name, &left, &past, (&prices, bench.auth.into()));
         if bench.score_steps {
             text += &(stages::expectation(&cells)? + "\n");
         }
@@ -79,8 +80,8 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         }
     }
     spent::check_limit(&cells, &study.budget, &prices)?;
-    let ways = Ways::open(&cells, bench.model_server.as_deref())?;
-    for line in introduction(&name, &cells) {
+    let ways = Ways::open(&cells, bench.model_server.as_deref(), bench.auth.into())?;
+    for line in introduction(&name, &cells, ways.auth) {
         progress.line(&line);
     }
     if bench.score_steps {
@@ -129,7 +130,8 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         &spent::past(&context.ledger, LAST_STEP, &prices)?,
         &prices,
     );
-    consent::consent(&estimate, bench.yes, &mut consent::Terminal, |text| {
+    let mut person = consent::Terminal;
+    consent::consent(&estimate, ways.auth, bench.yes, &mut person, |text| {
         progress.warn(text);
     })?;
     let row = match old {
@@ -220,7 +222,7 @@ fn planned(cell: &Cell, done: usize) -> Option<Planned> {
 }
 
 /// What a study is, before anything happens.
-fn introduction(name: &str, cells: &[Cell]) -> Vec<String> {
+fn introduction(name: &str, cells: &[Cell], auth: Auth) -> Vec<String> {
     let real = cells.iter().filter(|cell| cell.driven.is_some()).count();
     let samples = cells.len() - real;
     let mut parts = Vec::new();
@@ -238,6 +240,11 @@ fn introduction(name: &str, cells: &[Cell]) -> Vec<String> {
     let mut lines = vec![first];
     if real == 0 {
         lines.push("No model is called: these samples show the instrument, not any agent.".into());
+    } else if auth == Auth::Subscription {
+        lines.push(
+            "The agents' models are asked with your subscription's sign-in, which no agent sees."
+                .into(),
+        );
     }
     lines
 }

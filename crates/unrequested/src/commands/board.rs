@@ -28,7 +28,9 @@ pub(super) fn shown(
                 .iter()
                 .map(|entry| entry.id)
                 .collect();
-            let mut next = bench::next(run, row, skipped);
+            let mut notes = skipped.to_vec();
+            notes.extend(subscribed(run));
+            let mut next = bench::next(run, row, &notes);
             for output in outputs {
                 if let Some(file) = &output.file {
                     next.lines.insert(0, format!("wrote   {}", file.display()));
@@ -43,6 +45,28 @@ pub(super) fn shown(
         Kind::Csv => Ok(board::csv::render(&of(row, run, skipped, &rules()?)?)),
         // The last three are refused before.
         Kind::None | Kind::Sarif | Kind::Junit | Kind::Atif => Ok(String::new()),
+    })
+}
+
+/// How agents were driven that were not paid for by token.
+fn subscribed(run: &Run) -> Option<String> {
+    let real = run.sessions.iter().filter(|one| one.auth.is_some());
+    let count = |auth: &str| {
+        real.clone()
+            .filter(|one| one.auth.as_deref() == Some(auth))
+            .count()
+    };
+    let (whole, part) = (count("subscription"), count("both"));
+    let part = match part {
+        0 => String::new(),
+        part => format!(", {part} of them in part"),
+    };
+    (whole > 0 || !part.is_empty()).then(|| {
+        format!(
+            "{} of {} sessions of real agents were signed in with a subscription{part}.",
+            whole + count("both"),
+            real.clone().count()
+        )
     })
 }
 
@@ -85,6 +109,7 @@ fn of<'a>(
             "The kept trees of run {origin}, attacked again: what changed is in the terminal's report."
         ));
     }
+    notices.extend(subscribed(run));
     for session in &run.sessions {
         let lines = session.regressions.iter().map(::report::stages::sentence);
         notices.extend(lines.map(|line| format!("Regression of {}: {line}", session.id)));

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
+use agent::proxy::Auth;
 use agent::{Estimate, Prices};
 
 use crate::exit::{Exit, Fatal};
@@ -43,9 +44,20 @@ pub(super) fn prices(path: Option<&Path>) -> Result<Prices, Fatal> {
     Prices::parse(&text).map_err(|error| named(error.to_string()))
 }
 
+/// What the figures of an estimate are.
+pub(super) fn bill(auth: Auth) -> &'static str {
+    match auth {
+        Auth::Key => "whose models are paid for",
+        Auth::Subscription => {
+            "on your subscription, which is not billed by token but has limits of use; the tokens would cost at list prices"
+        }
+    }
+}
+
 /// Only what costs is asked about. `yes` is the user's word on the command line.
 pub(super) fn consent(
     estimate: &Estimate,
+    auth: Auth,
     yes: bool,
     person: &mut dyn Person,
     mut say: impl FnMut(&str),
@@ -54,8 +66,9 @@ pub(super) fn consent(
         return Ok(());
     }
     let text = estimate.text();
+    let bill = bill(auth);
     say(&format!(
-        "This runs real agents, and their models are paid for:\n{}",
+        "This runs real agents, {bill}:\n{}",
         text.trim_end()
     ));
     if yes {
@@ -121,7 +134,7 @@ mod tests {
             asked: 0,
         };
         let mut said = String::new();
-        let answer = consent(&estimate(sessions), yes, &mut person, |text| {
+        let answer = consent(&estimate(sessions), Auth::Key, yes, &mut person, |text| {
             said.push_str(text);
         });
         let code = answer.err().map(|fatal| {
@@ -155,6 +168,29 @@ mod tests {
             said.contains("2 sessions") && said.contains("assumed"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_subscription_is_asked_about_all_the_same() {
+        let mut person = Fake {
+            there: true,
+            says: "n\n",
+            asked: 0,
+        };
+        let mut said = String::new();
+        let answer = consent(
+            &estimate(2),
+            Auth::Subscription,
+            false,
+            &mut person,
+            |text| {
+                said.push_str(text);
+            },
+        );
+        assert!(answer.is_err() && person.asked == 1);
+        for words in ["2 sessions", "$", "not billed by token", "list prices"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
     }
 
     #[test]

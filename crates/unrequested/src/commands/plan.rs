@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use agent::proxy::Auth;
 use agent::{Cell, Estimate, Past, Planned, Prices, Study};
 use report::statistics::{self, Plan};
+
+use super::consent;
 
 /// How often each session is played, beside what the study says: once, and two, four and eight times as often.
 const TIMES: [u32; 4] = [1, 2, 4, 8];
@@ -19,7 +22,7 @@ pub(super) fn text(
     name: &str,
     left: &[Planned],
     past: &[Past],
-    prices: &Prices,
+    (prices, auth): (&Prices, Auth),
 ) -> String {
     let cells = study.cells();
     let plural = if cells.len() == 1 { "" } else { "s" };
@@ -38,7 +41,8 @@ pub(super) fn text(
     if !left.is_empty() {
         let _ = write!(
             out,
-            "Real agents, whose models are paid for:\n{}",
+            "Real agents, {}:\n{}",
+            consent::bill(auth),
             estimate.text()
         );
     }
@@ -124,7 +128,8 @@ mod tests {
             steps: 6,
         };
         let left = vec![one; 6];
-        let text = self::text(&study, "s", &left, &[], &Prices::shipped().unwrap());
+        let prices = Prices::shipped().unwrap();
+        let text = self::text(&study, "s", &left, &[], (&prices, Auth::Key));
         let rows: Vec<Vec<&str>> = text
             .lines()
             .map(|line| line.split_whitespace().collect())

@@ -21,6 +21,8 @@ pub(crate) struct Told {
     /// `claude-code@2.1.330`.
     pub(crate) agent: String,
     pub(crate) model: String,
+    /// With what its model was paid: `key`, `subscription`; `None` where nobody was, or an older tool did not keep it.
+    pub(crate) auth: Option<String>,
     pub(crate) took_ms: u64,
     pub(crate) ending: Option<Ending>,
     pub(crate) conversation: Option<String>,
@@ -55,7 +57,7 @@ impl Ledger {
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
-                        b.form, b.bytes, prompt
+                        b.form, b.bytes, prompt, auth
                  FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
             )?;
             statement
@@ -72,6 +74,7 @@ impl Ledger {
                         failed: row.get::<_, String>(3)? != "done",
                         agent: row.get(4)?,
                         model: row.get(5)?,
+                        auth: row.get(14)?,
                         took_ms: row.get(6)?,
                         ending: None,
                         conversation: row.get(8)?,
@@ -112,6 +115,20 @@ impl Ledger {
         })
     }
 
+    /// With what the models of a run's sessions were paid: `key`, `subscription`, or both by turns.
+    pub(crate) fn paid(&self, run: &str) -> Result<BTreeMap<String, String>, LedgerError> {
+        let rows: Vec<(String, String)> = self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT session, CASE count(DISTINCT auth) WHEN 1 THEN max(auth) ELSE 'both' END FROM turn
+                 WHERE run = ? AND auth IS NOT NULL GROUP BY session",
+            )?;
+            statement
+                .query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Keeps what an attempt asked its model for.
     pub(crate) fn put_asked(&self, turn: i64, records: &[Record]) -> Result<(), LedgerError> {
         let text = serde_json::to_string(records).map_err(LedgerError::Facts)?;
@@ -140,6 +157,40 @@ mod tests {
     use crate::ledger::NewTurn;
 
     #[test]
+    fn with_what_a_session_was_paid_is_known_by_its_attempts() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let run = ledger.begin_run("bench", "s", "", "").unwrap();
+        for (session, auth) in [
+            ("one", Some("key")),
+            ("one", Some("key")),
+            ("two", Some("subscription")),
+            ("two", None),
+            ("three", Some("subscription")),
+            ("three", Some("key")),
+            ("four", None),
+        ] {
+            let new = NewTurn {
+                run: &run.id,
+                session,
+                prompt: "",
+                step: "1-auth",
+                agent: "codex@0",
+                model: "m",
+                auth,
+            };
+            ledger.begin_turn(&new).unwrap();
+        }
+        let paid = ledger.paid(&run.id).unwrap();
+        let words: Vec<(&str, &str)> = paid
+            .iter()
+            .map(|(session, auth)| (session.as_str(), auth.as_str()))
+            .collect();
+        let wanted = [("one", "key"), ("three", "both"), ("two", "subscription")];
+        assert_eq!(words, wanted);
+    }
+
+    #[test]
     fn words_that_were_not_kept_are_not_made_up() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(folder.path()).unwrap();
@@ -151,6 +202,7 @@ mod tests {
             step: "3-search",
             agent: "codex@0",
             model: "m",
+            auth: None,
         };
         ledger.begin_turn(&new).unwrap();
         let old = ledger.begin_turn(&new).unwrap();

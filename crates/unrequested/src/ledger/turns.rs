@@ -15,6 +15,8 @@ pub(crate) struct NewTurn<'a> {
     pub(crate) prompt: &'a str,
     pub(crate) agent: &'a str,
     pub(crate) model: &'a str,
+    /// With what its model was paid: `key`, `subscription`.
+    pub(crate) auth: Option<&'a str>,
 }
 
 /// How it ended.
@@ -52,9 +54,9 @@ impl Ledger {
                 |row| row.get(0),
             )?;
             change.execute(
-                "INSERT INTO turn (run, session, step, prompt, attempt, agent, model, state, begun)
-                 VALUES (?,?,?,?,?,?,?,'running',?)",
-                params![new.run, new.session, new.step, new.prompt, last + 1, new.agent, new.model, now()],
+                "INSERT INTO turn (run, session, step, prompt, attempt, agent, model, auth, state, begun)
+                 VALUES (?,?,?,?,?,?,?,?,'running',?)",
+                params![new.run, new.session, new.step, new.prompt, last + 1, new.agent, new.model, new.auth, now()],
             )?;
             let id = change.last_insert_rowid();
             change.commit()?;
@@ -173,6 +175,7 @@ mod tests {
             step: "3-search",
             agent: "codex@0",
             model: "m",
+            auth: None,
         };
         let first = ledger.begin_turn(&new).unwrap();
         let second = ledger.begin_turn(&new).unwrap();

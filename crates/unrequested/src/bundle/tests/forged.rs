@@ -23,6 +23,7 @@ fn with_feedback() -> Made {
             prompt: "1. Wanted: a note is its owner's.",
             agent: "codex@0",
             model: "m",
+            auth: Some("subscription"),
         };
         ledger.begin_turn(&new).unwrap();
     })
