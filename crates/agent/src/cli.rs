@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::proxy::Vendor;
+use crate::command::{self, Line};
+use crate::proxy::{self, Vendor};
 use crate::{Ending, Transcript, claude_code, codex};
 
 /// A coding agent that is driven by its own command line.
@@ -74,6 +75,8 @@ pub struct Step<'a> {
     pub resume: Option<&'a str>,
     /// The cell's writable folder: `tree`, `home` and `tmp` are below it.
     pub root: &'a Path,
+    /// Of an agent by template, its words.
+    pub line: Option<Line<'a>>,
 }
 
 impl Step<'_> {
@@ -101,6 +104,8 @@ pub struct Invocation {
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     pub transcript: &'a Transcript,
+    /// What went to the model, as the proxy saw it.
+    pub asked: &'a [proxy::Record],
     pub exit: Option<i32>,
     /// Of the agent's stderr, the last part.
     pub stderr: &'a str,
@@ -217,11 +222,14 @@ pub struct Sign {
     pub fits: fn(&Evidence<'_>) -> bool,
 }
 
-/// All agents that are driven.
+/// All agents that are driven without a template.
 pub static ALL: [&Cli; 2] = [&claude_code::CLAUDE_CODE, &codex::CODEX];
 
 /// The agent with this id.
 pub fn find(id: &str) -> Option<&'static Cli> {
+    if id.starts_with(command::template::PREFIX) {
+        return Some(&command::COMMAND);
+    }
     ALL.into_iter().find(|cli| cli.id == id)
 }
 

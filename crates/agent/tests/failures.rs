@@ -89,6 +89,7 @@ impl Try {
             fresh: "00000000-0000-4000-8000-000000000001",
             resume: None,
             root: &root,
+            line: None,
         };
         let room = Room {
             level,
@@ -123,6 +124,7 @@ impl Try {
     fn ending(&self) -> Ending {
         self.cli.ending(&Evidence {
             transcript: &self.ran.transcript,
+            asked: &self.ran.records,
             exit: self
                 .ran
                 .exit

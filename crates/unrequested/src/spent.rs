@@ -19,10 +19,9 @@ impl Ways {
     pub(crate) fn open(cells: &[Cell], server: Option<&str>) -> Result<Self, Fatal> {
         let mut ways: Vec<(Api, Option<Key>)> = Vec::new();
         for driven in cells.iter().filter_map(|cell| cell.driven.as_ref()) {
-            let Some(cli) = agent::find(&driven.cli) else {
+            let Some(vendor) = driven.vendor() else {
                 continue;
             };
-            let vendor = cli.vendor;
             if ways.iter().any(|(api, _)| api.vendor == vendor) {
                 continue;
             }
@@ -34,7 +33,7 @@ impl Ways {
                         exit: Exit::Missing,
                         why: format!(
                             "{} needs its model: {error}. See docs/real-agents.md; another server: --model-server ADDRESS",
-                            cli.name
+                            agent::find(&driven.cli).map_or("", |cli| cli.name)
                         ),
                     });
                 }
@@ -130,6 +129,9 @@ pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<Strin
     let mut is_known = true;
     for (session, told) in &sessions {
         let _ = writeln!(out, "{}", report::clean(session));
+        if let Some(program) = told.iter().find_map(|one| one.program.as_ref()) {
+            let _ = writeln!(out, "  {}", report::clean(&program.text()));
+        }
         for (one, settled) in told.iter().zip(settle_all(told, prices)) {
             let ending = one.ending.map_or("cut", agent::Ending::name);
             let attempt = if one.attempt > 1 {

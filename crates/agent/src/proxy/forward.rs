@@ -195,6 +195,7 @@ impl Inner {
         let body = whole(body).await.map_err(refused)?;
         self.passed.fetch_add(body.len() as u64, Ordering::Relaxed);
         *asked = rules::body(&body).map_err(refused)?;
+        let body = rules::counted(vendor, &body).map_or(body, Bytes::from);
 
         let target = head
             .uri
@@ -282,7 +283,7 @@ impl Inner {
             }
             let (name, before) = match self.settings.api.vendor {
                 Vendor::Anthropic => (HeaderName::from_static("x-api-key"), ""),
-                Vendor::OpenAi => (header::AUTHORIZATION, "Bearer "),
+                Vendor::OpenAi | Vendor::OpenAiChat => (header::AUTHORIZATION, "Bearer "),
             };
             if let Ok(value) = key.header(before) {
                 headers.insert(name, value);
@@ -364,7 +365,7 @@ fn said(vendor: Vendor, status: u16, message: &str) -> Reply {
     let error = serde_json::json!({"type": kind, "message": message});
     let object = match vendor {
         Vendor::Anthropic => serde_json::json!({"type": "error", "error": error}),
-        Vendor::OpenAi => serde_json::json!({"error": error}),
+        Vendor::OpenAi | Vendor::OpenAiChat => serde_json::json!({"error": error}),
     };
     let body = Full::new(Bytes::from(object.to_string()))
         .map_err(|never| match never {})

@@ -10,7 +10,7 @@ use cell::{Exit, Level, Limits, Spec};
 use super::snapshot::first_commit;
 use super::{Place, SessionError, files};
 use crate::proxy::{self, Record, Settings};
-use crate::{Cli, Step, Stopped, Transcript, Usage, Words, embedded};
+use crate::{Cli, Step, Stopped, Transcript, Usage, Words, command, embedded};
 
 /// In a box's own network nobody else has it; far from where apps are started.
 const PORT: u16 = 47_811;
@@ -104,9 +104,12 @@ pub fn run(
     let invocation = (cli.command)(step);
     let stderr = step.root.join("state/stderr");
     // Its errors would break its lines.
-    let mut words = ["/bin/sh", "-c", "exec \"$@\" 2>\"$0\""]
-        .map(Into::into)
-        .to_vec();
+    let mut script = "exec \"$@\" 2>\"$0\"";
+    if let Some(text) = command::stdin(step) {
+        super::files::write(step.root, Path::new("state/stdin"), &text).map_err(files(&stderr))?;
+        script = "exec \"$@\" 2>\"$0\" <\"${0%/*}/stdin\"";
+    }
+    let mut words = ["/bin/sh", "-c", script].map(Into::into).to_vec();
     words.push(stderr.clone().into_os_string());
     words.extend(invocation.command);
     let mut spec = Spec::new(step.root, words);

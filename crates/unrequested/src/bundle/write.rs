@@ -260,7 +260,7 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
         let value = json!({
             "session": told.session, "step": told.step, "prompt": told.prompt, "attempt": told.attempt, "failed": told.failed, "agent": told.agent,
             "model": told.model, "took_ms": told.took_ms, "ending": told.ending.map(agent::Ending::name),
-            "conversation": told.conversation, "used": told.used, "asked": told.asked,
+            "conversation": told.conversation, "used": told.used, "asked": told.asked, "program": told.program,
             "transcript": told.transcript(),
         });
         sink.object(&format!("{path}/turn.json"), &value)?;

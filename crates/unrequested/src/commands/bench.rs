@@ -19,6 +19,7 @@ use crate::exit::{Exit, Fatal};
 use crate::feedback;
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::output;
+use crate::program;
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
 use crate::spent::{self, Ways};
@@ -74,7 +75,9 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     let cells = study.cells();
     // Before anything is paid: one unknown version would end a study half-way.
     for driven in cells.iter().filter_map(|cell| cell.driven.as_ref()) {
-        if let Some(cli) = agent::find(&driven.cli) {
+        if let Some(template) = &driven.template {
+            program::find(&driven.cli, template)?;
+        } else if let Some(cli) = agent::find(&driven.cli) {
             drive::package(cli, driven)?;
         }
     }

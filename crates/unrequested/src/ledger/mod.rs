@@ -20,13 +20,14 @@ pub(crate) use told::{Told as ToldTurn, by_session};
 pub(crate) use turns::{Ended, NewTurn, TurnRow};
 
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("001.sql"),
     include_str!("002.sql"),
     include_str!("003.sql"),
     include_str!("004.sql"),
     include_str!("005.sql"),
     include_str!("006.sql"),
+    include_str!("007.sql"),
 ];
 
 #[derive(Debug, thiserror::Error)]

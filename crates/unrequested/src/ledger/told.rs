@@ -7,6 +7,7 @@ use agent::{Ending, Entry, Role, Transcript, Usage};
 use rusqlite::params;
 
 use super::{Ledger, LedgerError, parsed, squeeze};
+use crate::program::Program;
 
 /// One attempt at one step, with its words.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct Told {
     /// `claude-code@2.1.330`.
     pub(crate) agent: String,
     pub(crate) model: String,
+    /// Of an agent by template.
+    pub(crate) program: Option<Program>,
     pub(crate) took_ms: u64,
     pub(crate) ending: Option<Ending>,
     pub(crate) conversation: Option<String>,
@@ -51,11 +54,11 @@ impl Told {
 impl Ledger {
     /// All attempts of a run, in order; one in which the tool was killed has no words and no ending.
     pub(crate) fn told(&self, run: &str) -> Result<Vec<Told>, LedgerError> {
-        type Row = (Told, Option<String>, Option<String>, Option<String>);
+        type Row = (Told, [Option<String>; 4]);
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
-                        b.form, b.bytes, prompt
+                        b.form, b.bytes, prompt, program
                  FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
             )?;
             statement
@@ -72,6 +75,7 @@ impl Ledger {
                         failed: row.get::<_, String>(3)? != "done",
                         agent: row.get(4)?,
                         model: row.get(5)?,
+                        program: None,
                         took_ms: row.get(6)?,
                         ending: None,
                         conversation: row.get(8)?,
@@ -79,13 +83,15 @@ impl Ledger {
                         said: String::from_utf8_lossy(&said).into_owned(),
                         asked: None,
                     };
-                    Ok((told, row.get(7)?, row.get(9)?, row.get(10)?))
+                    let rest = [row.get(7)?, row.get(9)?, row.get(10)?, row.get(14)?];
+                    Ok((told, rest))
                 })?
                 .collect()
         })?;
         rows.into_iter()
-            .map(|(told, ending, used, asked)| {
+            .map(|(told, [ending, used, asked, program])| {
                 Ok(Told {
+                    program: parsed(program)?,
                     ending: ending
                         .and_then(|name| Ending::ALL.into_iter().find(|one| one.name() == name)),
                     used: parsed(used)?,
@@ -151,6 +157,7 @@ mod tests {
             step: "3-search",
             agent: "codex@0",
             model: "m",
+            program: None,
         };
         ledger.begin_turn(&new).unwrap();
         let old = ledger.begin_turn(&new).unwrap();
