@@ -113,6 +113,8 @@ pub struct Evidence<'a> {
     pub changed: bool,
     /// Why we ended it.
     pub stopped: Option<Stopped>,
+    /// Whether the model was being waited for then.
+    pub waits: bool,
 }
 
 /// Why we ended an agent.
@@ -154,7 +156,7 @@ impl Evidence<'_> {
             .transcript
             .calls()
             .filter(|call| call.tool != "todo_list");
-        commands.into_iter().any(|call| call.result.is_none())
+        commands.into_iter().any(|call| call.result.is_none()) || command::is_busy(self)
     }
 }
 

@@ -15,7 +15,7 @@ use scripted::{Kind, Script, Server, Trouble};
 
 const CANARY: &str = "sk-canary-8f3a1c5e7b902d46-command";
 const AGENT: &str = "command:tiny";
-const QUIET: Duration = Duration::from_secs(25);
+const QUIET: Duration = Duration::from_secs(12);
 
 /// As a study has it.
 fn template(change: impl Fn(String) -> String) -> Template {
@@ -124,6 +124,7 @@ impl Done {
         find(AGENT).unwrap().ending(&Evidence {
             transcript: &ran.transcript,
             asked: &ran.records,
+            waits: ran.waits,
             exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
             stderr: &ran.stderr,
             changed: self.changed,
@@ -259,12 +260,21 @@ fn a_model_that_is_not_there_or_not_asked_is_no_result() {
     assert!(model.seen().is_empty());
 }
 
+/// It says nothing in either case; the proxy knows whether a request is under way.
 #[test]
-fn a_model_that_says_nothing_is_waited_for_and_no_longer() {
-    let model = playing(always(1, Kind::Silence));
-    let done = Desk::new(with_mode(""), model.address().port()).step(1);
+fn a_model_that_says_nothing_is_no_command_that_never_ends() {
+    let silent = playing(always(1, Kind::Silence));
+    let done = Desk::new(with_mode(""), silent.address().port()).step(1);
     assert_eq!(done.ending(), Ending::Network);
     assert!(done.ran.took < QUIET * 3);
+    let script = Script {
+        chat: "literal".into(),
+        commands: vec![(1, "tail -f /dev/null".into())],
+        ..Script::default()
+    };
+    let hangs = Server::start(script).unwrap();
+    let done = Desk::new(with_mode(""), hangs.address().port()).step(1);
+    assert_eq!(done.ending(), Ending::TimedOut);
 }
 
 /// Of a server that never counts nothing is known: that is not 0.

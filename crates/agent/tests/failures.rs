@@ -125,6 +125,7 @@ impl Try {
         self.cli.ending(&Evidence {
             transcript: &self.ran.transcript,
             asked: &self.ran.records,
+            waits: self.ran.waits,
             exit: self
                 .ran
                 .exit

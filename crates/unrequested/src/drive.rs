@@ -245,6 +245,7 @@ impl Driver<'_> {
             let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
                 asked: &ran.records,
+                waits: ran.waits,
                 exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
                 stderr: &ran.stderr,
                 changed: course

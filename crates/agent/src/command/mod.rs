@@ -111,6 +111,19 @@ fn last<'a>(one: &'a Evidence<'_>) -> Option<&'a Outcome> {
     })
 }
 
+/// Of an agent that tells no calls: the model's last message wanted something, and no request has followed.
+pub(crate) fn is_busy(one: &Evidence<'_>) -> bool {
+    let wants = match last(one) {
+        Some(Outcome::Replied {
+            status,
+            stop: Some(stop),
+            ..
+        }) => is_success(*status) && !matches!(stop.as_str(), "stop" | "end_turn"),
+        _ => false,
+    };
+    wants && !one.waits && one.transcript.entries.is_empty()
+}
+
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }

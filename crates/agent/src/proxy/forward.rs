@@ -34,7 +34,7 @@ use super::{Counted, Log, Outcome, Passed, Record, Settings};
 /// Both vendors refuse more.
 const LARGEST_REQUEST: usize = 32 << 20;
 /// An agent asks one thing at a time, and a few for its helpers.
-const MOST_AT_A_TIME: usize = 32;
+pub(super) const MOST_AT_A_TIME: usize = 32;
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 const REQUEST_WITHIN: Duration = Duration::from_secs(120);
 /// From the request to the head of the reply: a model may think for long before the first byte.
@@ -75,6 +75,7 @@ impl Forward {
         tls: Option<ClientConfig>,
         log: Log,
         passed: Passed,
+        slots: Arc<Semaphore>,
     ) -> io::Result<Self> {
         let tls = match tls {
             Some(config) => {
@@ -90,7 +91,7 @@ impl Forward {
                 tls,
                 log,
                 passed,
-                slots: Arc::new(Semaphore::new(MOST_AT_A_TIME)),
+                slots,
             }),
         })
     }

@@ -50,6 +50,8 @@ pub struct Ran {
     pub records: Vec<Record>,
     pub exit: Exit,
     pub stopped: Option<Stopped>,
+    /// Whether the model was being waited for when it was over.
+    pub waits: bool,
     pub took: Duration,
     pub level: Level,
     pub limits: String,
@@ -148,6 +150,7 @@ pub fn run(
         }
     };
     let took = begun.elapsed();
+    let waits = served.waits();
     // With it all ends that the agent or its commands left running, whatever session they are in.
     cell.end();
     let records = served.end();
@@ -179,6 +182,7 @@ pub fn run(
         transcript,
         exit,
         stopped,
+        waits,
         took,
         level: cell.level(),
         limits: cell.limits().to_owned(),
