@@ -121,7 +121,7 @@ impl Budget {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Driven {
     pub cli: String,
-    /// Empty for an agent by template: its program says it when it is run.
+    /// Empty for an agent by template, until its program was asked.
     pub version: String,
     pub model: String,
     pub template: Option<Template>,
@@ -140,7 +140,7 @@ impl Driven {
 /// One session of a study, before it has been run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// `recorded:hardened`, `claude-code@2.1.330`, `command:opencode`.
+    /// `recorded:hardened`, `claude-code@2.1.330`; `command:opencode` without its version until its program was asked.
     pub agent: String,
     /// `None` for a sample.
     pub driven: Option<Driven>,

@@ -1,11 +1,12 @@
 //! The program of an agent by template: the user's own, as it is on this machine.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use agent::Template;
+use agent::{Cell, Template};
 use cell::{Level, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Fatal};
 use crate::scan::{Copy, Tool};
 
+/// Shorter ones are no keys.
+const SHORTEST_KEY: usize = 16;
 /// For a program to say its version.
 const VERSION: Duration = Duration::from_secs(60);
 
@@ -40,6 +43,43 @@ pub(crate) struct Program {
     pub(crate) version: String,
 }
 
+/// Gives the sessions of agents by template their versions, as `codex@0.169.0` has one. Returns what there is now, for the
+/// run's hash: a run begun with another version is another run.
+pub(crate) fn label(cells: &mut [Cell], context: &Context) -> Result<String, Fatal> {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for cell in cells {
+        let Some(driven) = &mut cell.driven else {
+            continue;
+        };
+        let Some(template) = &driven.template else {
+            continue;
+        };
+        if !known.contains_key(&driven.cli) {
+            let found = find(&driven.cli, template)?;
+            let said = found.said(&driven.cli, template, context)?;
+            known.insert(driven.cli.clone(), short(&said));
+        }
+        driven.version.clone_from(&known[&driven.cli]);
+        cell.agent = format!("{}@{}", driven.cli, driven.version);
+    }
+    let labels = known
+        .iter()
+        .map(|(cli, version)| format!("\n{cli}@{version}"));
+    Ok(labels.collect())
+}
+
+/// A version as a part of a session's id and of its folder's name: its number, else its words.
+fn short(said: &str) -> String {
+    let number = said.split_whitespace().find(|word| {
+        word.trim_start_matches('v')
+            .starts_with(|c: char| c.is_ascii_digit())
+    });
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+    let chars = number.unwrap_or(said).chars();
+    let plain = chars.map(|c| if is_plain(c) { c } else { '_' });
+    plain.take(40).collect()
+}
+
 impl Program {
     /// For people.
     pub(crate) fn text(&self) -> String {
@@ -61,6 +101,17 @@ pub(crate) fn find(agent: &str, template: &Template) -> Result<Found, Fatal> {
             "{agent}: {why}; install it, or name it by its whole path in `first`, `next` and `version` of [agent.\"{agent}\"]"
         ),
     };
+    let texts = [&template.first, &template.next, &template.version];
+    let texts = texts.into_iter().flatten().chain(template.env.values());
+    for variable in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"] {
+        let key = std::env::var(variable).unwrap_or_default();
+        if key.len() >= SHORTEST_KEY && texts.clone().any(|text| text.contains(&key)) {
+            return Err(Fatal::usage(format!(
+                "[agent.\"{agent}\"] has the key of {variable} in it, and a study is kept with its results: write {{key}}, a dummy; the proxy \
+                 puts the key in"
+            )));
+        }
+    }
     let tool = if name.contains('/') {
         Tool::at_path(Path::new(name)).ok_or_else(|| missing(&format!("`{name}` is no program")))?
     } else {
@@ -114,21 +165,23 @@ impl Found {
         template: &Template,
         context: &Context,
     ) -> Result<Program, Fatal> {
-        let version = self
-            .version(template, &context.cells(), context.level)
+        Ok(Program {
+            version: self.said(agent, template, context)?,
+            path: self.program.clone(),
+            hash: hash(&self.whole)?,
+            hash_of: self.whole.clone(),
+        })
+    }
+
+    fn said(&self, agent: &str, template: &Template, context: &Context) -> Result<String, Fatal> {
+        self.version(template, &context.cells(), context.level)
             .map_err(|why| Fatal {
                 exit: Exit::Missing,
                 why: format!(
                     "{agent}: `{}` says no version: {why}; `version` of [agent.\"{agent}\"] must be a command that says it",
                     template.version.join(" ")
                 ),
-            })?;
-        Ok(Program {
-            path: self.program.clone(),
-            hash: hash(&self.whole)?,
-            hash_of: self.whole.clone(),
-            version,
-        })
+            })
     }
 
     fn version(&self, template: &Template, cells: &Path, level: Level) -> Result<String, String> {
@@ -258,6 +311,20 @@ mod tests {
         let local = make("project/node_modules/d/bin/run");
         assert_eq!(of(&local).as_deref(), Some("project/node_modules"));
         assert_eq!(of(&make("bin/run")), None);
+    }
+
+    #[test]
+    fn a_version_in_an_id_is_its_number() {
+        for (said, wanted) in [
+            ("1.18.33", "1.18.33"),
+            ("aider 0.86.2 (x/y)", "0.86.2"),
+            ("mine v2.0-rc+1", "v2.0-rc+1"),
+            ("no number/at all", "no_number_at_all"),
+            ("3/../4", "3_.._4"),
+        ] {
+            assert_eq!(short(said), wanted);
+        }
+        assert_eq!(short(&"9".repeat(300)).len(), 40);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde_json::Value;
 const CANARY: &str = "sk-canary-5d2c81f0a7-command";
 const VERSION: &str = "1.18.33";
 /// The template of docs/real-agents.md.
-const SESSION: &str = "fastapi/command:opencode/silent/1";
+const SESSION: &str = "fastapi/command:opencode@1.18.33/silent/1";
 
 /// A folder with `bin`, which is first in PATH.
 fn folder(name: &str) -> PathBuf {
@@ -195,10 +195,11 @@ fn opencode_plays_a_recording_as_the_page_says() {
 
     // Another program under that name is not the one with which the session began.
     fs::remove_file(&link).unwrap();
-    script_in(&dir, "opencode", "#!/bin/sh\necho 9.9.9\n");
+    let other = format!("#!/bin/sh\necho {VERSION}\n");
+    script_in(&dir, "opencode", &other);
     let (good, address) = server(Vec::new());
     let (_, said) = bench(&dir, &address, 2);
-    for word in ["9.9.9", VERSION, "--fresh"] {
+    for word in ["bin/opencode", VERSION, "--fresh"] {
         assert!(said.contains(word), "{word}: {said}");
     }
     fs::remove_file(&link).unwrap();
@@ -326,6 +327,12 @@ fn a_template_that_cannot_be_driven_is_named_with_the_way_out() {
             "\"/etc/passwd\"",
             20,
             ["/etc/passwd", "no program"],
+        ),
+        (
+            "{server}\", \"{p",
+            "{server}sk-canary-5d2c81f0a7-command\", \"{p",
+            2,
+            ["OPENAI_API_KEY", "{key}"],
         ),
         ("\"mine\"", "\"mute\"", 20, ["no such option", "`version`"]),
     ] {

@@ -387,7 +387,7 @@ mod tests {
         for text in [
             r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
             r#"{"stream":false}"#,
-            r#"{}"#,
+            "{}",
             "[]",
             "no JSON",
         ] {

@@ -56,9 +56,7 @@ fn line(session: &str, told: &[ToldTurn], prices: &Prices) -> String {
         })
         .collect();
     let agent = told.first().map_or("", |one| one.agent.as_str());
-    let program = told.first().and_then(|one| one.program.as_ref());
-    let unknown = program.map_or("unknown", |program| program.version.as_str());
-    let (name, version) = agent.split_once('@').unwrap_or((agent, unknown));
+    let (name, version) = agent.split_once('@').unwrap_or((agent, "unknown"));
     let about = About {
         session,
         agent: name,
