@@ -23,6 +23,7 @@ fn with_feedback() -> Made {
             prompt: "1. Wanted: a note is its owner's.",
             agent: "codex@0",
             model: "m",
+            program: None,
         };
         ledger.begin_turn(&new).unwrap();
     })
