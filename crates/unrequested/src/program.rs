@@ -227,7 +227,10 @@ impl Found {
         };
         let stdout = first(&cell.log_tail(64 << 10));
         let stderr = app::read_file(&root, "state/stderr").unwrap_or_default();
-        let stderr = first(&String::from_utf8_lossy(&stderr));
+        let stderr = String::from_utf8_lossy(&stderr);
+        // Node begins with where in its source it is.
+        let error = stderr.lines().find(|line| line.contains("rror:"));
+        let stderr = error.and_then(first).or_else(|| first(&stderr));
         match (is_well, stdout, stderr) {
             (true, Some(line), _) | (true, None, Some(line)) => Ok(line),
             (true, None, None) => Err("it printed nothing".into()),
