@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::proxy::{Auth, Vendor};
+use crate::command::{self, Line};
+use crate::proxy::{self, Auth, Vendor};
 use crate::{Ending, FindSignIn, Transcript, claude_code, codex};
 
 /// A coding agent that is driven by its own command line.
@@ -78,6 +79,8 @@ pub struct Step<'a> {
     pub resume: Option<&'a str>,
     /// The cell's writable folder: `tree`, `home` and `tmp` are below it.
     pub root: &'a Path,
+    /// Of an agent by template, its words.
+    pub line: Option<Line<'a>>,
 }
 
 impl Step<'_> {
@@ -105,6 +108,8 @@ pub struct Invocation {
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     pub transcript: &'a Transcript,
+    /// What went to the model, as the proxy saw it.
+    pub asked: &'a [proxy::Record],
     pub exit: Option<i32>,
     /// Of the agent's stderr, the last part.
     pub stderr: &'a str,
@@ -112,6 +117,8 @@ pub struct Evidence<'a> {
     pub changed: bool,
     /// Why we ended it.
     pub stopped: Option<Stopped>,
+    /// Whether the model was being waited for then.
+    pub waits: bool,
 }
 
 /// Why we ended an agent.
@@ -153,7 +160,7 @@ impl Evidence<'_> {
             .transcript
             .calls()
             .filter(|call| call.tool != "todo_list");
-        commands.into_iter().any(|call| call.result.is_none())
+        commands.into_iter().any(|call| call.result.is_none()) || command::is_busy(self)
     }
 }
 
@@ -221,11 +228,14 @@ pub struct Sign {
     pub fits: fn(&Evidence<'_>) -> bool,
 }
 
-/// All agents that are driven.
+/// All agents that are driven without a template.
 pub static ALL: [&Cli; 2] = [&claude_code::CLAUDE_CODE, &codex::CODEX];
 
 /// The agent with this id.
 pub fn find(id: &str) -> Option<&'static Cli> {
+    if id.starts_with(command::template::PREFIX) {
+        return Some(&command::COMMAND);
+    }
     ALL.into_iter().find(|cli| cli.id == id)
 }
 

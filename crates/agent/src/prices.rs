@@ -178,7 +178,7 @@ impl Prices {
         for record in records {
             let counted = match &record.outcome {
                 Outcome::Replied { counted, .. } => *counted,
-                Outcome::Unanswered(_) => Counted::Unread,
+                Outcome::Unanswered(_) | Outcome::HungUp => Counted::Unread,
                 Outcome::Refused(_) | Outcome::NoReply(_) => continue,
             };
             let model = record.served_by.as_ref().unwrap_or(&record.model);

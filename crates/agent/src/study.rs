@@ -1,11 +1,15 @@
 //! A study: which agents build on which frameworks, under which arms, how often.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use crate::{Arm, cli, embedded, recorded};
+use crate::command::template::{PREFIX, check_name};
+use crate::proxy::Vendor;
+use crate::{Arm, BadTemplate, Template, cli, embedded, recorded};
 
 /// A study file, `version = 1`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,7 +21,7 @@ pub struct Study {
     pub arms: Vec<String>,
     pub replicates: u32,
     /// Versions and models, by the agent's id; what is left out is as `unrequested list` says.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "choices")]
     pub agent: BTreeMap<String, Choice>,
     #[serde(default)]
     pub budget: Budget,
@@ -29,6 +33,42 @@ pub struct Study {
 pub struct Choice {
     pub version: Option<String>,
     pub model: Option<String>,
+    /// How an agent is started that has no other description.
+    #[serde(skip)]
+    pub template: Option<Template>,
+}
+
+/// `[agent.ID]`, or `[agent."command:NAME"]`, which has other keys.
+fn choices<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Choice>, D::Error> {
+    struct Choices;
+
+    impl<'de> Visitor<'de> for Choices {
+        type Value = BTreeMap<String, Choice>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table for each agent")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = BTreeMap::new();
+            while let Some(agent) = map.next_key::<String>()? {
+                let choice = if agent.starts_with(PREFIX) {
+                    let template: Template = map.next_value()?;
+                    Choice {
+                        version: None,
+                        model: Some(template.model.clone()),
+                        template: Some(template),
+                    }
+                } else {
+                    map.next_value()?
+                };
+                found.insert(agent, choice);
+            }
+            Ok(found)
+        }
+    }
+
+    from.deserialize_map(Choices)
 }
 
 /// What an agent may take, the same for every agent.
@@ -89,14 +129,26 @@ impl Budget {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Driven {
     pub cli: String,
+    /// Empty for an agent by template, until its program was asked.
     pub version: String,
     pub model: String,
+    pub template: Option<Template>,
+}
+
+impl Driven {
+    /// Whose interface it speaks to its model; `None` for an agent that is not known.
+    pub fn vendor(&self) -> Option<Vendor> {
+        match &self.template {
+            Some(template) => Some(template.speaks.vendor()),
+            None => cli::find(&self.cli).map(|cli| cli.vendor),
+        }
+    }
 }
 
 /// One session of a study, before it has been run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// `recorded:hardened`, `claude-code@2.1.330`.
+    /// `recorded:hardened`, `claude-code@2.1.330`; `command:opencode` without its version until its program was asked.
     pub agent: String,
     /// `None` for a sample.
     pub driven: Option<Driven>,
@@ -144,6 +196,8 @@ pub enum BadStudy {
     Replicates(u32),
     #[error("[agent.{0}] is about an agent that the study does not name in `agents`")]
     Unused(String),
+    #[error("[agent.\"{0}\"]: {1}")]
+    Template(String, BadTemplate),
     #[error("[budget] `{0}` must be more than zero")]
     Budget(&'static str),
 }
@@ -195,8 +249,12 @@ impl Study {
                 .iter()
                 .map(|name| format!("recorded:{name}"))
                 .chain(drivable)
+                .chain([format!("{PREFIX}NAME")])
                 .collect();
             for agent in &study.agents {
+                if agent.starts_with(PREFIX) {
+                    continue;
+                }
                 if !known.contains(agent) {
                     return Err(unknown("the agent", agent, known));
                 }
@@ -211,6 +269,17 @@ impl Study {
                     }
                 }
             }
+        }
+        for agent in study.agents.iter().filter(|id| id.starts_with(PREFIX)) {
+            check_name(agent)
+                .and_then(|()| {
+                    let choice = study.agent.get(agent);
+                    let template = choice.and_then(|choice| choice.template.as_ref());
+                    template
+                        .ok_or_else(|| BadTemplate::Missing(agent.clone()))?
+                        .check()
+                })
+                .map_err(|error| BadStudy::Template(agent.clone(), error))?;
         }
         for agent in study.agent.keys() {
             if !study.agents.contains(agent) {
@@ -243,7 +312,11 @@ impl Study {
         let cli = cli::find(agent)?;
         let choice = self.agent.get(agent).cloned().unwrap_or_default();
         Some(Driven {
-            cli: cli.id.to_owned(),
+            cli: match &choice.template {
+                Some(_) => agent.to_owned(),
+                None => cli.id.to_owned(),
+            },
+            template: choice.template,
             version: choice.version.unwrap_or_else(|| cli.version.to_owned()),
             model: choice.model.unwrap_or_else(|| cli.model.to_owned()),
         })
@@ -258,7 +331,10 @@ impl Study {
                     let driven = self.driven(agent);
                     let name = driven.as_ref().map_or_else(
                         || agent.clone(),
-                        |driven| format!("{}@{}", driven.cli, driven.version),
+                        |driven| match driven.template {
+                            Some(_) => driven.cli.clone(),
+                            None => format!("{}@{}", driven.cli, driven.version),
+                        },
                     );
                     for replicate in 1..=self.replicates {
                         cells.push(Cell {
@@ -352,6 +428,54 @@ mod tests {
         assert!(wrong("[agent.codex]\nmodle = \"m\"\n").contains("modle"));
         assert!(wrong("[budget]\nattempts = 0\n").contains("attempts"));
         assert!(wrong("[budget]\nstep_tokens = 0\n").contains("step_tokens"));
+    }
+
+    #[test]
+    fn an_agent_by_template_is_one_and_a_wrong_template_is_named() {
+        let text = "version = 1\nagents = [\"command:mine\"]\nframeworks = [\"fastapi\"]\narms = [\"silent\"]\nreplicates = 1\n";
+        let agent = "[agent.\"command:mine\"]\nmodel = \"m1\"\nfirst = [\"mine\", \"{server}\", \"{prompt}\"]\n\
+                     next = [\"mine\", \"{server}\", \"-c\", \"{prompt}\"]\nversion = [\"mine\", \"-v\"]\nspeaks = \"chat-completions\"\n";
+        let study = Study::parse(&format!(
+            "{text}{agent}[agent.\"command:mine\".env]\nA = \"{{key}}\"\n"
+        ));
+        let cells = study.unwrap().cells();
+        assert_eq!(cells[0].id(), "fastapi/command:mine/silent/1");
+        let driven = cells[0].driven.as_ref().unwrap();
+        assert_eq!(driven.vendor(), Some(Vendor::OpenAiChat));
+        assert_eq!(
+            (driven.cli.as_str(), driven.model.as_str()),
+            ("command:mine", "m1")
+        );
+        let wrong = |agent: &str| {
+            let said = Study::parse(&format!("{text}{agent}")).unwrap_err();
+            said.to_string()
+        };
+        for (change, to, words) in [
+            ("{prompt}", "{promt}", ["command:mine", "{promt}"]),
+            ("speaks", "speeks", ["speeks", "`speaks`"]),
+            ("chat-completions", "gemini", ["gemini", "`messages`"]),
+            ("next = ", "#", ["next", "missing"]),
+            ("[\"mine\", \"-v\"]", "\"1.2\"", ["version", "sequence"]),
+            (
+                "[agent.\"command:mine\"]",
+                "[agent.\"command:yours\"]",
+                ["command:mine", "docs/real-agents.md"],
+            ),
+        ] {
+            let said = wrong(&agent.replace(change, to));
+            for word in words {
+                assert!(said.contains(word), "{word}: {said}");
+            }
+        }
+        let both = agent.replace("command:mine", "command:yours");
+        assert!(wrong(&format!("{agent}{both}")).contains("command:yours"));
+        let slash = text.replace("command:mine", "command:a/b");
+        assert!(
+            Study::parse(&slash)
+                .unwrap_err()
+                .to_string()
+                .contains("command:a/b")
+        );
     }
 
     #[test]

@@ -24,6 +24,7 @@ fn snapshot(agent: &str, auth: Auth, resume: Option<&str>) {
         fresh: "00000000-0000-4000-8000-000000000000",
         resume,
         root: Path::new("/cell"),
+        line: None,
     };
     let cli = find(agent).unwrap();
     let invocation = (cli.command)(&step);

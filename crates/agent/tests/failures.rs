@@ -94,6 +94,7 @@ impl Try {
             fresh: "00000000-0000-4000-8000-000000000001",
             resume: None,
             root: &root,
+            line: None,
         };
         let room = Room {
             level,
@@ -128,6 +129,8 @@ impl Try {
     fn ending(&self) -> Ending {
         self.cli.ending(&Evidence {
             transcript: &self.ran.transcript,
+            asked: &self.ran.records,
+            waits: self.ran.waits,
             exit: self
                 .ran
                 .exit

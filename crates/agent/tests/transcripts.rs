@@ -68,6 +68,8 @@ fn ending(cli: &Cli, said: &str, case: &Case) -> Ending {
     let transcript = (cli.read)(said);
     cli.ending(&Evidence {
         transcript: &transcript,
+        asked: &[],
+        waits: false,
         exit,
         stderr: "",
         changed,
@@ -127,6 +129,8 @@ fn what_the_agent_says_of_its_end_counts_before_its_stderr() {
     let evidence = |stderr| {
         cli.ending(&Evidence {
             transcript: &transcript,
+            asked: &[],
+            waits: false,
             exit: Some(1),
             stderr,
             changed: false,
@@ -154,6 +158,8 @@ fn no_half_of_a_transcript_is_a_success() {
                 let transcript = (cli.read)(&said[..cut]);
                 let evidence = Evidence {
                     transcript: &transcript,
+                    asked: &[],
+                    waits: false,
                     exit: Some(0),
                     stderr: "",
                     changed: true,
@@ -315,7 +321,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(read.lines, lines as u64);
         proptest::prop_assert!(read.unknown <= read.lines);
         (cli.recorded)(&said);
-        let evidence = Evidence { transcript: &read, exit: Some(1), stderr: &said, changed: true, stopped: None };
+        let evidence = Evidence { transcript: &read, asked: &[], waits: false, exit: Some(1), stderr: &said, changed: true, stopped: None };
         proptest::prop_assert_ne!(cli.ending(&evidence), Ending::Finished);
     }
 }

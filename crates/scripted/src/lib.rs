@@ -1,9 +1,10 @@
-//! A model that follows a script, for tests: it speaks Anthropic's Messages and OpenAI's Responses to the real command-line
-//! agents, and has them write a shipped recording with their own tools. It can fail in the ways that models' servers do.
+//! A model that follows a script, for tests: it speaks Anthropic's Messages, OpenAI's Responses and Chat Completions to the real
+//! command-line agents, and has them write a shipped recording with their own tools. It can fail in the ways that models' servers do.
 //!
 //! What it says depends on the conversation that it is sent, never on a count of requests: the agents send again what they
 //! think was lost.
 
+mod chat;
 mod conversation;
 mod http;
 mod messages;
@@ -26,6 +27,8 @@ pub struct Script {
     pub messages: String,
     /// The same for Responses.
     pub responses: String,
+    /// The same for Chat Completions.
+    pub chat: String,
     /// Commands that it runs before all else at a step (1 to 6).
     pub commands: Vec<(usize, String)>,
     pub troubles: Vec<Trouble>,
@@ -177,22 +180,22 @@ impl State {
             ("POST", "/v1/messages") => Wire::Messages,
             // The second is where a ChatGPT account asks.
             ("POST", "/v1/responses" | "/backend-api/codex/responses") => Wire::Responses,
+            ("POST", "/v1/chat/completions") => Wire::Chat,
             _ => {
                 self.note(&request, None);
                 return http::plain(stream, 404, "{}");
             }
         };
-        let parsed = serde_json::from_slice(&request.body).ok();
-        let conversation = parsed.as_ref().map(|body| wire.conversation(body));
-        let Some(conversation) = conversation else {
+        let Ok(body) = serde_json::from_slice(&request.body) else {
             self.note(&request, None);
             return http::plain(stream, 400, "{}");
         };
+        let conversation = wire.conversation(&body);
         let at = conversation.at();
         self.note(&request, at);
         let reply = play::reply(&self.script, wire.recording(&self.script), &conversation);
         let trouble = at.and_then(|at| self.trouble(at));
-        let stream_of = |reply: &Reply| wire.stream(reply, &conversation);
+        let stream_of = |reply: &Reply| wire.stream(reply, &conversation, &body);
         match trouble {
             None => http::events(stream, &stream_of(&reply)),
             Some(Kind::Status(status)) => http::plain(stream, status, &wire.error(status)),
@@ -211,6 +214,7 @@ impl State {
             Some(Kind::TooLong) => match wire {
                 Wire::Messages => http::plain(stream, 400, &messages::too_long()),
                 Wire::Responses => http::events(stream, &[responses::too_long()]),
+                Wire::Chat => http::plain(stream, 400, &wire.error(400)),
             },
             Some(Kind::Garbage) => http::events(stream, &["data: this is no JSON\n\n".to_owned()]),
         }
@@ -236,11 +240,12 @@ impl State {
     }
 }
 
-/// The two ways in which the agents speak.
+/// The ways in which the agents speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wire {
     Messages,
     Responses,
+    Chat,
 }
 
 impl Wire {
@@ -248,6 +253,7 @@ impl Wire {
         match self {
             Self::Messages => &script.messages,
             Self::Responses => &script.responses,
+            Self::Chat => &script.chat,
         }
     }
 
@@ -255,20 +261,27 @@ impl Wire {
         match self {
             Self::Messages => messages::conversation(body),
             Self::Responses => responses::conversation(body),
+            Self::Chat => chat::conversation(body),
         }
     }
 
-    fn stream(self, reply: &Reply, conversation: &Conversation) -> Vec<String> {
+    fn stream(
+        self,
+        reply: &Reply,
+        conversation: &Conversation,
+        body: &serde_json::Value,
+    ) -> Vec<String> {
         match self {
             Self::Messages => messages::stream(reply, conversation),
             Self::Responses => responses::stream(reply, conversation),
+            Self::Chat => chat::stream(reply, conversation, body),
         }
     }
 
     fn error(self, status: u16) -> String {
         match self {
             Self::Messages => messages::error(status),
-            Self::Responses => responses::error(status),
+            Self::Responses | Self::Chat => responses::error(status),
         }
     }
 }

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     let script = Script {
         messages: recording.clone(),
         responses: recording.clone(),
+        chat: recording.clone(),
         commands: Vec::new(),
         troubles,
         scenes: Vec::new(),

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent::proxy::{Auth, Outcome as Asked, Record, Refusal};
+use agent::proxy::{Auth, Outcome as Asked, Record, Refusal, Tally};
 use agent::session::{Place, Ran, Room, SessionError, Snapshot, Times};
 use agent::{
     Arm, Budget, Cell, Cli, Driven, Ending, Evidence, Prices, Prompt, Step, Usage, session,
@@ -22,6 +22,7 @@ use crate::decided::{self, Lock};
 use crate::exit::{Exit, Fatal};
 use crate::feedback;
 use crate::ledger::{Ended, NewTurn, RunRow, TurnRow};
+use crate::program;
 use crate::progress::Progress;
 use crate::spent::{self, Ways};
 use crate::view;
@@ -58,6 +59,8 @@ struct Program {
     words: Vec<OsString>,
     read: Vec<PathBuf>,
     path: String,
+    /// Of an agent by template: what is recorded of it.
+    known: Option<program::Program>,
 }
 
 /// A session on its way.
@@ -118,8 +121,20 @@ impl Driver<'_> {
         let turns = self.context.ledger.turns(&self.row.id, &session)?;
         let done: Vec<&TurnRow> = turns.iter().filter(|turn| turn.state == "done").collect();
         let last = done.last();
+        let program = self.program(cli, driven)?;
+        let before = last.and_then(|turn| turn.program.as_ref());
+        if let (Some(before), Some(now)) = (before, &program.known)
+            && before != now
+        {
+            return Err(Fatal::usage(format!(
+                "{session} began with another program: {}; now there is {}. Put that one back, or begin anew with --fresh",
+                before.text(),
+                now.text()
+            ))
+            .into());
+        }
         let mut course = Course {
-            program: self.program(cli, driven)?,
+            program,
             took: Duration::from_millis(done.iter().map(|turn| turn.took_ms + 1).sum()),
             conversation: last.and_then(|turn| turn.conversation.clone()),
             total: last.and_then(|turn| turn.total).unwrap_or_default(),
@@ -209,9 +224,12 @@ impl Driver<'_> {
                 prompt: &prompt.text,
                 agent: &course.cell.agent,
                 model: &course.driven.model,
-                auth: self.ways.paid_with(course.cli.vendor),
+                auth: self
+                    .ways
+                    .paid_with(course.driven.vendor().unwrap_or(course.cli.vendor)),
+                program: course.program.known.as_ref(),
             })?;
-            let ran = self.run(course, prompt)?;
+            let ran = self.run(course, prompt, number == 0)?;
             self.context.ledger.put_asked(turn, &ran.records)?;
             self.say_refused(&label, &ran);
             let parent = course.last.as_ref().map(|last| last.commit.as_str());
@@ -229,6 +247,8 @@ impl Driver<'_> {
             course.spent = was_refused(&ran.records, &Refusal::Spent);
             let own = course.cli.ending(&Evidence {
                 transcript: &ran.transcript,
+                asked: &ran.records,
+                waits: ran.waits,
                 exit: ran.exit.code.filter(|_| ran.exit.killed.is_none()),
                 stderr: &ran.stderr,
                 changed: course
@@ -280,10 +300,9 @@ impl Driver<'_> {
             course.total = total;
             course.conversation.clone_from(&ran.transcript.conversation);
             self.progress.line(&format!(
-                "  {label}  {ending}   {:.1} s, {} tokens in, {} out",
+                "  {label}  {ending}   {:.1} s, {}",
                 ran.took.as_secs_f64(),
-                ran.usage.unwrap_or_default().all_input(),
-                ran.usage.unwrap_or_default().output
+                tokens(&ran)
             ));
             let commit = snapshot.commit.clone();
             course.last = Some(snapshot);
@@ -335,7 +354,7 @@ impl Driver<'_> {
         }
     }
 
-    fn run(&self, course: &Course<'_>, prompt: &Prompt) -> Result<Ran, Stop> {
+    fn run(&self, course: &Course<'_>, prompt: &Prompt, is_first: bool) -> Result<Ran, Stop> {
         let root = course.place.root();
         let fresh = uuid::Uuid::now_v7().to_string();
         let step = Step {
@@ -349,6 +368,11 @@ impl Driver<'_> {
             fresh: &fresh,
             resume: course.conversation.as_deref(),
             root: &root,
+            line: course
+                .driven
+                .template
+                .as_ref()
+                .map(|template| template.line(is_first)),
         };
         let room = Room {
             level: self.context.level,
@@ -359,7 +383,8 @@ impl Driver<'_> {
             step: self.budget.step().min(left),
             quiet: self.budget.quiet(),
         };
-        let mut way = self.ways.to(course.cli.vendor)?;
+        let vendor = course.driven.vendor().unwrap_or(course.cli.vendor);
+        let mut way = self.ways.to(vendor)?;
         let ledger = &self.context.ledger;
         let spent = spent::of_session(ledger, &self.row.id, &course.cell.id(), self.prices)?;
         way.budget = Some(spent::limit(self.budget, spent, self.prices));
@@ -473,8 +498,17 @@ impl Driver<'_> {
         Ok((self.findings)(course.cell, &tree, &told, step)?)
     }
 
-    /// Fetches the agent's package, by its hash, into the cache.
+    /// Fetches the agent's package, by its hash, into the cache; or looks at the user's own program.
     fn program(&self, cli: &Cli, driven: &Driven) -> Result<Program, Fatal> {
+        if let Some(template) = &driven.template {
+            let found = program::find(&driven.cli, template)?;
+            return Ok(Program {
+                known: Some(found.look(&driven.cli, template, self.context)?),
+                words: vec![found.program.into_os_string()],
+                read: found.read,
+                path: found.path,
+            });
+        }
         let package = package(cli, driven)?;
         let wanted = self
             .context
@@ -511,6 +545,7 @@ impl Driver<'_> {
                 .collect(),
             path: format!("{}:/usr/local/bin:/usr/bin:/bin", installed.bin.display()),
             read: installed.read,
+            known: None,
         })
     }
 }
@@ -532,12 +567,25 @@ fn was_refused(records: &[Record], why: &Refusal) -> bool {
     outcomes.any(|outcome| matches!(outcome, Asked::Refused(refusal) if refusal == why))
 }
 
+/// For people: what a step used, as the agent says; of one that says nothing, as the proxy counted.
+fn tokens(ran: &Ran) -> String {
+    let tally = Tally::of(&ran.records);
+    let counted = (!tally.models.is_empty()).then(|| tally.usage());
+    match ran.usage.or(counted) {
+        Some(usage) => format!("{} tokens in, {} out", usage.all_input(), usage.output),
+        None => "tokens unknown".to_owned(),
+    }
+}
+
 /// For people: the ending, and what the agent said of it.
 fn reason(ending: Ending, ran: &Ran) -> String {
     let said = ran.transcript.close.why.trim();
     let stderr = ran.stderr.trim().lines().last().unwrap_or_default();
     let words = match (said.is_empty(), ending) {
         (false, _) => said,
+        (true, Ending::Crashed) if ran.exit.success() && ran.records.is_empty() => {
+            "it never asked its model"
+        }
         (true, Ending::Crashed) => stderr,
         (true, _) => "",
     };

@@ -14,6 +14,7 @@ mod feedback;
 mod interrupt;
 mod ledger;
 mod output;
+mod program;
 mod progress;
 mod proof;
 mod scan;

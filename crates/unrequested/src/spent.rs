@@ -21,10 +21,9 @@ impl Ways {
     pub(crate) fn open(cells: &[Cell], server: Option<&str>, auth: Auth) -> Result<Self, Fatal> {
         let mut ways: Vec<(Api, Option<Key>)> = Vec::new();
         for driven in cells.iter().filter_map(|cell| cell.driven.as_ref()) {
-            let Some(cli) = agent::find(&driven.cli) else {
+            let (Some(cli), Some(vendor)) = (agent::find(&driven.cli), driven.vendor()) else {
                 continue;
             };
-            let vendor = cli.vendor;
             if auth == Auth::Subscription && cli.subscription.is_none() {
                 return Err(Fatal::usage(format!(
                     "{} cannot use a subscription: --auth key, or a study without it",
@@ -35,7 +34,7 @@ impl Ways {
                 continue;
             }
             let key = match auth {
-                Auth::Key => key(cli, server)?,
+                Auth::Key => key(cli, vendor, server)?,
                 Auth::Subscription => subscription(cli)?,
             };
             let api = match server {
@@ -64,8 +63,8 @@ impl Ways {
     }
 }
 
-fn key(cli: &agent::Cli, server: Option<&str>) -> Result<Option<Key>, Fatal> {
-    match (Key::from_env(cli.vendor.variable()), server) {
+fn key(cli: &agent::Cli, vendor: Vendor, server: Option<&str>) -> Result<Option<Key>, Fatal> {
+    match (Key::from_env(vendor.variable()), server) {
         (Ok(key), _) => Ok(Some(key)),
         (Err(BadKey::Missing(_)), Some(_)) => Ok(None),
         (Err(error @ BadKey::Missing(_)), None) => Err(Fatal {
@@ -206,6 +205,9 @@ pub(crate) fn table(ledger: &Ledger, run: &str, prices: &Prices) -> Result<Strin
     let mut is_known = true;
     for (session, told) in &sessions {
         let _ = writeln!(out, "{}", report::clean(session));
+        if let Some(program) = told.iter().find_map(|one| one.program.as_ref()) {
+            let _ = writeln!(out, "  {}", report::clean(&program.text()));
+        }
         for (one, settled) in told.iter().zip(settle_all(told, prices)) {
             let ending = one.ending.map_or("cut", agent::Ending::name);
             let attempt = if one.attempt > 1 {

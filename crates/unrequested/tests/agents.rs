@@ -30,6 +30,7 @@ fn script(troubles: Vec<Trouble>) -> Script {
     Script {
         messages: "imports-first".into(),
         responses: "runtime-first".into(),
+        chat: "runtime-first".into(),
         commands: Vec::new(),
         troubles,
         scenes: Vec::new(),

@@ -118,6 +118,7 @@ impl Desk {
             fresh: &fresh,
             resume: None,
             root: &self.root,
+            line: None,
         };
         for (name, text) in (self.cli.settings)(&step) {
             let file = step.home().join(name);

@@ -34,7 +34,7 @@ use super::{Counted, Log, Outcome, Passed, Record, Settings};
 /// Both vendors refuse more.
 const LARGEST_REQUEST: usize = 32 << 20;
 /// An agent asks one thing at a time, and a few for its helpers.
-const MOST_AT_A_TIME: usize = 32;
+pub(super) const MOST_AT_A_TIME: usize = 32;
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 const REQUEST_WITHIN: Duration = Duration::from_secs(120);
 /// From the request to the head of the reply: a model may think for long before the first byte.
@@ -81,6 +81,7 @@ impl Forward {
         tls: Option<ClientConfig>,
         log: Log,
         passed: Passed,
+        slots: Arc<Semaphore>,
     ) -> io::Result<Self> {
         let tls = match tls {
             Some(config) => {
@@ -96,7 +97,7 @@ impl Forward {
                 tls,
                 log,
                 passed,
-                slots: Arc::new(Semaphore::new(MOST_AT_A_TIME)),
+                slots,
             }),
         })
     }
@@ -153,7 +154,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if self.is_sent {
-            self.record(Outcome::Unanswered("the agent did not wait".into()));
+            self.record(Outcome::HungUp);
         }
     }
 }
@@ -187,7 +188,10 @@ impl Inner {
                 refusal.status(),
                 &format!("unrequested: {refusal}"),
             )),
-            Outcome::NoReply(_) | Outcome::Unanswered(_) | Outcome::Replied { .. } => {
+            Outcome::NoReply(_)
+            | Outcome::Unanswered(_)
+            | Outcome::HungUp
+            | Outcome::Replied { .. } => {
                 Err(io::Error::other("the model's server does not answer"))
             }
         };
@@ -231,6 +235,7 @@ impl Inner {
         let body = whole(body).await.map_err(refused)?;
         self.passed.fetch_add(body.len() as u64, Ordering::Relaxed);
         open.asked = rules::body(&body).map_err(refused)?;
+        let body = rules::counted(vendor, &body).map_or(body, Bytes::from);
 
         let auth = self.settings.auth();
         let target = rules::target(vendor, auth, path, head.uri.query());
@@ -397,7 +402,7 @@ fn said(vendor: Vendor, status: u16, message: &str) -> Reply {
     let error = serde_json::json!({"type": kind, "message": message});
     let object = match vendor {
         Vendor::Anthropic => serde_json::json!({"type": "error", "error": error}),
-        Vendor::OpenAi => serde_json::json!({"error": error}),
+        Vendor::OpenAi | Vendor::OpenAiChat => serde_json::json!({"error": error}),
     };
     let body = Full::new(Bytes::from(object.to_string()))
         .map_err(|never| match never {})

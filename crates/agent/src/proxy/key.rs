@@ -104,7 +104,7 @@ impl Key {
     ) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
         let (name, before) = match (vendor, self.auth) {
             (Vendor::Anthropic, Auth::Key) => (HeaderName::from_static("x-api-key"), ""),
-            (Vendor::Anthropic, Auth::Subscription) | (Vendor::OpenAi, _) => {
+            (Vendor::Anthropic, Auth::Subscription) | (Vendor::OpenAi | Vendor::OpenAiChat, _) => {
                 (AUTHORIZATION, "Bearer ")
             }
         };

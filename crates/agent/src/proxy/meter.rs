@@ -134,6 +134,19 @@ impl Meter {
                     self.is_whole = response["usage"]["output_tokens"].is_u64();
                 }
             }
+            Vendor::OpenAiChat => {
+                self.message(&event);
+                // The count follows the message's end, or comes with it. Some servers also count on the way.
+                self.is_whole |= self.stop.is_some() && event["usage"][self.output()].is_u64();
+            }
+        }
+    }
+
+    /// What the vendor calls the tokens that were written.
+    fn output(&self) -> &'static str {
+        match self.vendor {
+            Vendor::Anthropic | Vendor::OpenAi => "output_tokens",
+            Vendor::OpenAiChat => "completion_tokens",
         }
     }
 
@@ -143,8 +156,10 @@ impl Meter {
             self.model = Some(name.to_owned());
         }
         self.stopped(&message["stop_reason"]);
-        if self.vendor == Vendor::OpenAi {
-            self.stopped(&message["status"]);
+        match self.vendor {
+            Vendor::Anthropic => {}
+            Vendor::OpenAi => self.stopped(&message["status"]),
+            Vendor::OpenAiChat => self.stopped(&message["choices"][0]["finish_reason"]),
         }
         self.add(&message["usage"]);
     }
@@ -183,6 +198,15 @@ impl Meter {
                 let reasoning = &told["output_tokens_details"]["reasoning_tokens"];
                 set(&mut usage.reasoning, reasoning);
             }
+            Vendor::OpenAiChat => {
+                let (mut all, details) = (0, &told["prompt_tokens_details"]);
+                set(&mut all, &told["prompt_tokens"]);
+                set(&mut usage.cache_read, &details["cached_tokens"]);
+                usage.input = all.saturating_sub(usage.cache_read);
+                set(&mut usage.output, &told["completion_tokens"]);
+                let reasoning = &told["completion_tokens_details"]["reasoning_tokens"];
+                set(&mut usage.reasoning, reasoning);
+            }
         }
     }
 
@@ -198,7 +222,7 @@ impl Meter {
             Form::Json => {
                 if let Ok(message) = serde_json::from_slice::<Value>(&self.data) {
                     self.message(&message);
-                    self.is_whole = ended && message["usage"]["output_tokens"].is_u64();
+                    self.is_whole = ended && message["usage"][self.output()].is_u64();
                 }
             }
         }
@@ -229,6 +253,16 @@ mod tests {
         "data: {\"type\":\"response.completed\",\"response\":{\"model\":\"gpt-x\",\"status\":\"completed\",\"usage\":{\"input_tokens\":1300,",
         "\"input_tokens_details\":{\"cached_tokens\":1000},\"output_tokens\":60,\"output_tokens_details\":{\"reasoning_tokens\":40},",
         "\"total_tokens\":1360}}}\n\n",
+    );
+
+    const CHAT: &str = concat!(
+        "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"m-2\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},",
+        "\"finish_reason\":null}],\"usage\":null}\n\n",
+        ": a comment\n\n",
+        "data: {\"id\":\"c\",\"model\":\"m-2\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n",
+        "data: {\"id\":\"c\",\"model\":\"m-2\",\"choices\":[],\"usage\":{\"prompt_tokens\":1300,\"completion_tokens\":60,\"total_tokens\":1360,",
+        "\"prompt_tokens_details\":{\"cached_tokens\":1000},\"completion_tokens_details\":{\"reasoning_tokens\":40}}}\n\n",
+        "data: [DONE]\n\n",
     );
 
     fn of(vendor: Vendor, form: Form, text: &str, size: usize, ended: bool) -> Counted {
@@ -264,7 +298,67 @@ mod tests {
                 of(Vendor::OpenAi, Form::Events, RESPONSE, size, true),
                 Counted::Whole(response)
             );
+            assert_eq!(
+                of(Vendor::OpenAiChat, Form::Events, CHAT, size, true),
+                Counted::Whole(response)
+            );
         }
+    }
+
+    #[test]
+    fn a_chat_without_a_count_is_unknown_and_one_on_the_way_is_not_the_end() {
+        let told =
+            CHAT.find("\"reasoning_tokens\":40").unwrap() + "\"reasoning_tokens\":40}}}".len();
+        for length in 0..CHAT.len() {
+            let counted = of(Vendor::OpenAiChat, Form::Events, &CHAT[..length], 5, false);
+            match counted {
+                Counted::Whole(usage) => assert!(length >= told && usage.output == 60),
+                Counted::Unread => assert!(length < told, "{length}"),
+                Counted::AtLeast(_) | Counted::Nothing => panic!("{length}: {counted:?}"),
+            }
+        }
+        let without: String = CHAT
+            .lines()
+            .filter(|line| !line.contains("1300"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let mut meter = Meter::new(Vendor::OpenAiChat, Form::Events);
+        meter.read(without.as_bytes());
+        assert_eq!(meter.end(true), Counted::Unread);
+        assert_eq!(
+            (meter.stop.as_deref(), meter.model.as_deref()),
+            (Some("tool_calls"), Some("m-2"))
+        );
+        let on_the_way = CHAT.replacen(
+            "\"usage\":null",
+            "\"usage\":{\"prompt_tokens\":1300,\"completion_tokens\":1}",
+            1,
+        );
+        let begun = &on_the_way[..on_the_way.find(": a comment").unwrap()];
+        let usage = Usage {
+            input: 1300,
+            output: 1,
+            ..Usage::default()
+        };
+        assert_eq!(
+            of(Vendor::OpenAiChat, Form::Events, begun, 5, false),
+            Counted::AtLeast(usage)
+        );
+        let whole = r#"{"model":"m","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
+        let usage = Usage {
+            input: 3,
+            output: 4,
+            ..Usage::default()
+        };
+        assert_eq!(
+            of(Vendor::OpenAiChat, Form::Json, whole, 7, true),
+            Counted::Whole(usage)
+        );
+        let without = r#"{"model":"m","choices":[{"finish_reason":"stop"}]}"#;
+        assert_eq!(
+            of(Vendor::OpenAiChat, Form::Json, without, 7, true),
+            Counted::Unread
+        );
     }
 
     #[test]

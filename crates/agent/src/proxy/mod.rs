@@ -2,7 +2,8 @@
 //!
 //! An agent gets a dummy key and the address of a listener in its cell; what comes there is served from outside the cell.
 //! The proxy puts the real key in, passes what asks a model and nothing else, and counts tokens itself from the replies,
-//! which pass as they come. It never retries, caches or rewrites: `retry-after` and the vendor's errors reach the agent as
+//! which pass as they come. It never retries or caches, and changes nothing but what makes a stream tell its tokens
+//! (`rules::counted`): `retry-after` and the vendor's errors reach the agent as
 //! they are, but for a key, and for the words of a 401, which some vendors make of the key.
 //!
 //! A subscription's token is such a key: the agent has a dummy sign-in. Without a key, for a server that wants none, what the
@@ -22,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::rustls;
 
 pub use key::{Auth, BadKey, Key};
@@ -50,8 +51,10 @@ pub enum Outcome {
     Refused(Refusal),
     /// Nothing was sent, as the server could not be reached.
     NoReply(String),
-    /// It was sent and no reply began, so the vendor may count it: the server broke off, or the agent hung up or was ended.
+    /// It was sent and the server broke off before a reply began; it may count it all the same.
     Unanswered(String),
+    /// It was sent, and the agent hung up or was ended before a reply began.
+    HungUp,
     Replied {
         status: u16,
         counted: Counted,
@@ -81,7 +84,7 @@ impl Tally {
             match &record.outcome {
                 Outcome::Refused(_) => tally.refused += 1,
                 Outcome::NoReply(_) => {}
-                Outcome::Unanswered(_) => tally.short += 1,
+                Outcome::Unanswered(_) | Outcome::HungUp => tally.short += 1,
                 Outcome::Replied { counted, .. } => {
                     tally.short +=
                         u64::from(matches!(counted, Counted::AtLeast(_) | Counted::Unread));
@@ -150,6 +153,8 @@ pub struct Proxy {
     address: SocketAddr,
     log: Log,
     passed: Passed,
+    /// One is taken by each request that is under way.
+    slots: Arc<Semaphore>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -168,7 +173,14 @@ pub fn serve(listener: TcpListener, settings: Settings) -> Result<Proxy, ProxyEr
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let forward = forward::Forward::new(settings, tls, Arc::clone(&log), Arc::clone(&passed))?;
+    let slots = Arc::new(Semaphore::new(forward::MOST_AT_A_TIME));
+    let forward = forward::Forward::new(
+        settings,
+        tls,
+        Arc::clone(&log),
+        Arc::clone(&passed),
+        Arc::clone(&slots),
+    )?;
     let thread = std::thread::Builder::new()
         .name("model-proxy".into())
         .spawn(move || {
@@ -185,6 +197,7 @@ pub fn serve(listener: TcpListener, settings: Settings) -> Result<Proxy, ProxyEr
         address,
         log,
         passed,
+        slots,
         stop: Some(stop),
         thread: Some(thread),
     })
@@ -213,6 +226,11 @@ impl Proxy {
     /// How many bytes went either way so far: whether the model is heard of at all.
     pub fn passed(&self) -> u64 {
         self.passed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is under way: the model is being waited for.
+    pub fn waits(&self) -> bool {
+        self.slots.available_permits() < forward::MOST_AT_A_TIME
     }
 
     /// All that was asked so far and has ended, in the order of the ends. A step's part is what came since it began.

@@ -17,6 +17,8 @@ pub enum Vendor {
     Anthropic,
     /// Responses.
     OpenAi,
+    /// Chat Completions, of OpenAI and of many others.
+    OpenAiChat,
 }
 
 impl Vendor {
@@ -24,15 +26,15 @@ impl Vendor {
     pub fn variable(self) -> &'static str {
         match self {
             Self::Anthropic => "ANTHROPIC_API_KEY",
-            Self::OpenAi => "OPENAI_API_KEY",
+            Self::OpenAi | Self::OpenAiChat => "OPENAI_API_KEY",
         }
     }
 
     fn host(self, auth: Auth) -> &'static str {
         match (self, auth) {
             (Self::Anthropic, _) => "api.anthropic.com",
-            (Self::OpenAi, Auth::Key) => "api.openai.com",
             (Self::OpenAi, Auth::Subscription) => "chatgpt.com",
+            (Self::OpenAi | Self::OpenAiChat, _) => "api.openai.com",
         }
     }
 
@@ -41,6 +43,7 @@ impl Vendor {
         match self {
             Self::Anthropic => &[("/v1/messages", true), ("/v1/messages/count_tokens", false)],
             Self::OpenAi => &[("/v1/responses", true)],
+            Self::OpenAiChat => &[("/v1/chat/completions", true)],
         }
     }
 }
@@ -219,7 +222,9 @@ fn reaches_out(value: &Value) -> bool {
         Value::Array(all) => all.iter().any(reaches_out),
         Value::Object(map) => {
             let fetched = ["image_url", "file_url"].iter().any(|name| {
-                let url = map.get(*name).and_then(Value::as_str);
+                // Chat Completions have the address inside an object.
+                let found = map.get(*name);
+                let url = found.and_then(|url| url.get("url").unwrap_or(url).as_str());
                 url.is_some_and(|url| !url.starts_with("data:"))
             });
             fetched
@@ -232,9 +237,46 @@ fn reaches_out(value: &Value) -> bool {
     }
 }
 
+fn parsed(bytes: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(bytes).map_err(|_| Refusal::Unreadable("it is no JSON".into()))
+}
+
+/// A stream of Chat Completions tells its tokens only when that is asked for: the request that asks, where it did not.
+pub(super) fn counted(vendor: Vendor, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut request = parsed(bytes).ok()?;
+    let asks = request["stream_options"]["include_usage"] == true;
+    if vendor != Vendor::OpenAiChat || request["stream"] != true || asks {
+        return None;
+    }
+    let map = request.as_object_mut()?;
+    let options = map.entry("stream_options").or_insert(Value::Null);
+    if !options.is_object() {
+        *options = Value::Object(serde_json::Map::new());
+    }
+    options["include_usage"] = true.into();
+    serde_json::to_vec(&request).ok()
+}
+
+/// Chat Completions have names, not tools, for what searches the web; OpenRouter has plugins, and an ending of the model's name.
+fn chat_searches(request: &Value) -> Option<&'static str> {
+    let model = request["model"].as_str().unwrap_or_default();
+    let plugins = request["plugins"].as_array();
+    if !request["web_search_options"].is_null() {
+        Some("web_search_options")
+    } else if plugins.is_some_and(|list| !list.is_empty()) {
+        Some("plugins")
+    } else if model.contains("-search-") || model.ends_with(":online") {
+        Some("a model that searches the web")
+    } else {
+        None
+    }
+}
+
 pub(super) fn body(bytes: &[u8]) -> Result<Asked, Refusal> {
-    let request: Value =
-        serde_json::from_slice(bytes).map_err(|_| Refusal::Unreadable("it is no JSON".into()))?;
+    let request = parsed(bytes)?;
+    if let Some(what) = chat_searches(&request) {
+        return Err(Refusal::ServerTool(what.into()));
+    }
     let mut asked = Asked {
         model: short(request["model"].as_str().unwrap_or_default()),
         tools: Vec::new(),
@@ -352,6 +394,47 @@ mod tests {
         }
         assert_eq!(may(Vendor::Anthropic, &get, "/v1/messages"), None);
         assert_eq!(may(Vendor::OpenAi, &post, "/v1/messages"), None);
+        let chat = "/v1/chat/completions";
+        assert_eq!(may(Vendor::OpenAiChat, &post, chat), Some(true));
+        assert_eq!(may(Vendor::OpenAi, &post, chat), None);
+        assert_eq!(may(Vendor::OpenAiChat, &post, "/v1/responses"), None);
+        assert_eq!(may(Vendor::OpenAiChat, &post, "/v1/completions"), None);
+    }
+
+    #[test]
+    fn a_stream_of_chat_completions_is_made_to_tell_its_tokens() {
+        let of = |vendor, text: &str| {
+            let bytes = counted(vendor, text.as_bytes())?;
+            Some(serde_json::from_slice::<Value>(&bytes).unwrap())
+        };
+        let asked =
+            |text: &str| of(Vendor::OpenAiChat, text).unwrap()["stream_options"].to_string();
+        assert_eq!(asked(r#"{"stream":true}"#), r#"{"include_usage":true}"#);
+        assert_eq!(
+            asked(r#"{"stream":true,"stream_options":{"include_usage":false,"other":1}}"#),
+            r#"{"include_usage":true,"other":1}"#
+        );
+        assert_eq!(
+            asked(r#"{"stream":true,"stream_options":7}"#),
+            r#"{"include_usage":true}"#
+        );
+        let whole = of(
+            Vendor::OpenAiChat,
+            r#"{"stream":true,"messages":[{"a":"\u00e9\u0000"}],"n":1.5}"#,
+        )
+        .unwrap();
+        assert_eq!(whole["messages"][0]["a"], "\u{e9}\0");
+        assert_eq!(whole["n"], 1.5);
+        for text in [
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"stream":false}"#,
+            "{}",
+            "[]",
+            "no JSON",
+        ] {
+            assert_eq!(of(Vendor::OpenAiChat, text), None, "{text}");
+        }
+        assert_eq!(of(Vendor::OpenAi, r#"{"stream":true}"#), None);
     }
 
     #[test]
@@ -373,6 +456,11 @@ mod tests {
             r#"{"input":[{"content":[{"type":"input_image","image_url":"https://x"}]}]}"#,
             r#"{"input":[{"content":[{"type":"input_file","file_url":"https://x"}]}]}"#,
             r#"{"background":true}"#,
+            r#"{"web_search_options":{}}"#,
+            r#"{"plugins":[{"id":"web"}]}"#,
+            r#"{"model":"gpt-4o-search-preview"}"#,
+            r#"{"model":"x/y:online"}"#,
+            r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://x"}}]}]}"#,
             r#"{"prompt":{"id":"pmpt_1"}}"#,
         ] {
             assert!(
@@ -386,6 +474,8 @@ mod tests {
             r#"{"messages":[{"content":[{"type":"image","source":{"type":"base64","data":"AA=="}}]}]}"#,
             r#"{"input":[{"content":[{"type":"input_image","image_url":"data:image/png;base64,AA=="}]}]}"#,
             r#"{"background":false,"input":"https://x"}"#,
+            r#"{"web_search_options":null,"plugins":[],"model":"gpt-4o"}"#,
+            r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}]}"#,
         ] {
             assert!(body(text.as_bytes()).is_ok(), "{text}");
         }

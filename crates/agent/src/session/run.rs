@@ -10,7 +10,7 @@ use cell::{Exit, Level, Limits, Spec};
 use super::snapshot::first_commit;
 use super::{Place, SessionError, files};
 use crate::proxy::{self, Record, Settings};
-use crate::{Cli, Step, Stopped, Transcript, Usage, Words, embedded};
+use crate::{Cli, Step, Stopped, Transcript, Usage, Words, command, embedded};
 
 /// In a box's own network nobody else has it; far from where apps are started.
 const PORT: u16 = 47_811;
@@ -50,6 +50,8 @@ pub struct Ran {
     pub records: Vec<Record>,
     pub exit: Exit,
     pub stopped: Option<Stopped>,
+    /// Whether the model was being waited for when it was over.
+    pub waits: bool,
     pub took: Duration,
     pub level: Level,
     pub limits: String,
@@ -104,9 +106,12 @@ pub fn run(
     let invocation = (cli.command)(step);
     let stderr = step.root.join("state/stderr");
     // Its errors would break its lines.
-    let mut words = ["/bin/sh", "-c", "exec \"$@\" 2>\"$0\""]
-        .map(Into::into)
-        .to_vec();
+    let mut script = "exec \"$@\" 2>\"$0\"";
+    if let Some(text) = command::stdin(step) {
+        super::files::write(step.root, Path::new("state/stdin"), &text).map_err(files(&stderr))?;
+        script = "exec \"$@\" 2>\"$0\" <\"${0%/*}/stdin\"";
+    }
+    let mut words = ["/bin/sh", "-c", script].map(Into::into).to_vec();
     words.push(stderr.clone().into_os_string());
     words.extend(invocation.command);
     let mut spec = Spec::new(step.root, words);
@@ -145,6 +150,7 @@ pub fn run(
         }
     };
     let took = begun.elapsed();
+    let waits = served.waits();
     // With it all ends that the agent or its commands left running, whatever session they are in.
     cell.end();
     let records = served.end();
@@ -176,6 +182,7 @@ pub fn run(
         transcript,
         exit,
         stopped,
+        waits,
         took,
         level: cell.level(),
         limits: cell.limits().to_owned(),

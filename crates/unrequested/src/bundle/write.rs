@@ -263,12 +263,15 @@ fn contents(sink: &mut Sink, ledger: &Ledger, row: &RunRow) -> Result<Vec<String
         )?;
     }
     for (number, told) in ledger.told(&row.id)?.iter().enumerate() {
+        // Not where it is on somebody's machine.
+        let program = told.program.as_ref();
+        let program = program.map(|one| json!({"version": one.version, "hash": one.hash}));
         let path = format!("turns/{}", number + 1);
         sink.put(&format!("{path}/said.jsonl"), told.said.as_bytes())?;
         let value = json!({
             "session": told.session, "step": told.step, "prompt": told.prompt, "attempt": told.attempt, "failed": told.failed, "agent": told.agent, "auth": told.auth,
             "model": told.model, "took_ms": told.took_ms, "ending": told.ending.map(agent::Ending::name),
-            "conversation": told.conversation, "used": told.used, "asked": told.asked,
+            "conversation": told.conversation, "used": told.used, "asked": told.asked, "program": program,
             "transcript": told.transcript(),
         });
         sink.object(&format!("{path}/turn.json"), &value)?;

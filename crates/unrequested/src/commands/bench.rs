@@ -20,6 +20,7 @@ use crate::exit::{Exit, Fatal};
 use crate::feedback;
 use crate::ledger::{Ledger, NewUnit, RunRow, UnitRow};
 use crate::output;
+use crate::program;
 use crate::progress::Progress;
 use crate::session::{Attackers, Outcome, boot_and_attack, worth_another};
 use crate::spent::{self, Ways};
@@ -72,10 +73,12 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         return Ok(Exit::Done);
     }
     let (tools, skipped) = skip_missing(&mut study)?;
-    let cells = study.cells();
+    let mut cells = study.cells();
     // Before anything is paid: one unknown version would end a study half-way.
     for driven in cells.iter().filter_map(|cell| cell.driven.as_ref()) {
-        if let Some(cli) = agent::find(&driven.cli) {
+        if let Some(template) = &driven.template {
+            program::find(&driven.cli, template)?;
+        } else if let Some(cli) = agent::find(&driven.cli) {
             drive::package(cli, driven)?;
         }
     }
@@ -88,6 +91,7 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
         progress.line(&stages::expectation(&cells)?);
     }
     let context = Context::open(&cli.dir, cli.require_box)?;
+    let programs = program::label(&mut cells, &context)?;
     say_machine(&context, &tools, &progress);
     for line in &skipped {
         progress.warn(&format!("NOTE: {line}"));
@@ -97,9 +101,10 @@ pub(super) fn run(cli: &Cli, bench: &Bench, paint: Paint) -> Result<Exit, Fatal>
     }
 
     let only: Vec<&str> = entries.iter().map(|entry| entry.id).collect();
-    let hash = blake3::hash(format!("{text}\n{:?}\n{only:?}", study.frameworks).as_bytes())
-        .to_hex()
-        .to_string();
+    let hash =
+        blake3::hash(format!("{text}\n{:?}\n{only:?}{programs}", study.frameworks).as_bytes())
+            .to_hex()
+            .to_string();
     let suite = suite_hash();
     let old = if bench.fresh {
         None

@@ -89,6 +89,11 @@ pub(super) fn run(format: Format) -> Result<Exit, Fatal> {
     }
     let _ = writeln!(
         out,
+        "  command:NAME {:<20} any other in PATH, by a template in the study: docs/real-agents.md",
+        "yours"
+    );
+    let _ = writeln!(
+        out,
         "\nSAMPLES ({}, by no agent)\n  {}",
         recorded::LABEL,
         recorded::all().join("\n  ")

@@ -20,7 +20,7 @@ pub(crate) use told::{Told as ToldTurn, by_session};
 pub(crate) use turns::{Ended, NewTurn, TurnRow};
 
 /// Numbered; a file made by a newer tool is refused.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("001.sql"),
     include_str!("002.sql"),
     include_str!("003.sql"),
@@ -28,6 +28,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("005.sql"),
     include_str!("006.sql"),
     include_str!("007.sql"),
+    include_str!("008.sql"),
 ];
 
 #[derive(Debug, thiserror::Error)]

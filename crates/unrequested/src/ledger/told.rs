@@ -7,6 +7,7 @@ use agent::{Ending, Entry, Role, Transcript, Usage};
 use rusqlite::params;
 
 use super::{Ledger, LedgerError, parsed, squeeze};
+use crate::program::Program;
 
 /// One attempt at one step, with its words.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub(crate) struct Told {
     pub(crate) model: String,
     /// With what its model was paid: `key`, `subscription`; `None` where nobody was, or an older tool did not keep it.
     pub(crate) auth: Option<String>,
+    /// Of an agent by template.
+    pub(crate) program: Option<Program>,
     pub(crate) took_ms: u64,
     pub(crate) ending: Option<Ending>,
     pub(crate) conversation: Option<String>,
@@ -53,11 +56,11 @@ impl Told {
 impl Ledger {
     /// All attempts of a run, in order; one in which the tool was killed has no words and no ending.
     pub(crate) fn told(&self, run: &str) -> Result<Vec<Told>, LedgerError> {
-        type Row = (Told, Option<String>, Option<String>, Option<String>);
+        type Row = (Told, [Option<String>; 4]);
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT session, step, attempt, state, agent, model, coalesce(took_ms, 0), ending, conversation, used, asked,
-                        b.form, b.bytes, prompt, auth
+                        b.form, b.bytes, prompt, auth, program
                  FROM turn t LEFT JOIN blob b ON b.hash = t.said WHERE run = ? ORDER BY id",
             )?;
             statement
@@ -75,6 +78,7 @@ impl Ledger {
                         agent: row.get(4)?,
                         model: row.get(5)?,
                         auth: row.get(14)?,
+                        program: None,
                         took_ms: row.get(6)?,
                         ending: None,
                         conversation: row.get(8)?,
@@ -82,13 +86,15 @@ impl Ledger {
                         said: String::from_utf8_lossy(&said).into_owned(),
                         asked: None,
                     };
-                    Ok((told, row.get(7)?, row.get(9)?, row.get(10)?))
+                    let rest = [row.get(7)?, row.get(9)?, row.get(10)?, row.get(15)?];
+                    Ok((told, rest))
                 })?
                 .collect()
         })?;
         rows.into_iter()
-            .map(|(told, ending, used, asked)| {
+            .map(|(told, [ending, used, asked, program])| {
                 Ok(Told {
+                    program: parsed(program)?,
                     ending: ending
                         .and_then(|name| Ending::ALL.into_iter().find(|one| one.name() == name)),
                     used: parsed(used)?,
@@ -178,6 +184,7 @@ mod tests {
                 agent: "codex@0",
                 model: "m",
                 auth,
+                program: None,
             };
             ledger.begin_turn(&new).unwrap();
         }
@@ -203,6 +210,7 @@ mod tests {
             agent: "codex@0",
             model: "m",
             auth: None,
+            program: None,
         };
         ledger.begin_turn(&new).unwrap();
         let old = ledger.begin_turn(&new).unwrap();

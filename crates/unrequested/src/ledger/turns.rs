@@ -6,6 +6,7 @@ use agent::{Ending, Usage};
 use rusqlite::params;
 
 use super::{Ledger, LedgerError, millis, now, parsed, put_blob};
+use crate::program::Program;
 
 /// What a new attempt is.
 pub(crate) struct NewTurn<'a> {
@@ -17,6 +18,8 @@ pub(crate) struct NewTurn<'a> {
     pub(crate) model: &'a str,
     /// With what its model was paid: `key`, `subscription`.
     pub(crate) auth: Option<&'a str>,
+    /// Of an agent by template.
+    pub(crate) program: Option<&'a Program>,
 }
 
 /// How it ended.
@@ -42,10 +45,13 @@ pub(crate) struct TurnRow {
     pub(crate) total: Option<Usage>,
     /// What the proxy saw of the attempt.
     pub(crate) asked: Vec<Record>,
+    pub(crate) program: Option<Program>,
 }
 
 impl Ledger {
     pub(crate) fn begin_turn(&self, new: &NewTurn<'_>) -> Result<i64, LedgerError> {
+        let program = new.program.map(serde_json::to_string).transpose();
+        let program = program.map_err(LedgerError::Facts)?;
         self.with(|connection| {
             let change = connection.transaction()?;
             let last: u32 = change.query_row(
@@ -54,9 +60,9 @@ impl Ledger {
                 |row| row.get(0),
             )?;
             change.execute(
-                "INSERT INTO turn (run, session, step, prompt, attempt, agent, model, auth, state, begun)
-                 VALUES (?,?,?,?,?,?,?,?,'running',?)",
-                params![new.run, new.session, new.step, new.prompt, last + 1, new.agent, new.model, new.auth, now()],
+                "INSERT INTO turn (run, session, step, prompt, attempt, agent, model, auth, program, state, begun)
+                 VALUES (?,?,?,?,?,?,?,?,?,'running',?)",
+                params![new.run, new.session, new.step, new.prompt, last + 1, new.agent, new.model, new.auth, program, now()],
             )?;
             let id = change.last_insert_rowid();
             change.commit()?;
@@ -121,10 +127,10 @@ impl Ledger {
 
     /// All attempts of a session, in order.
     pub(crate) fn turns(&self, run: &str, session: &str) -> Result<Vec<TurnRow>, LedgerError> {
-        type Row = (TurnRow, Option<String>, Option<String>);
+        type Row = (TurnRow, [Option<String>; 3]);
         let rows: Vec<Row> = self.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total, asked, prompt FROM turn
+                "SELECT step, state, coalesce(took_ms, 0), conversation, snapshot, total, asked, prompt, program FROM turn
                  WHERE run = ? AND session = ? ORDER BY id",
             )?;
             statement
@@ -138,14 +144,16 @@ impl Ledger {
                         snapshot: row.get(4)?,
                         total: None,
                         asked: Vec::new(),
+                        program: None,
                     };
-                    Ok((turn, row.get(5)?, row.get(6)?))
+                    Ok((turn, [row.get(5)?, row.get(6)?, row.get(8)?]))
                 })?
                 .collect()
         })?;
         rows.into_iter()
-            .map(|(turn, total, asked)| {
+            .map(|(turn, [total, asked, program])| {
                 Ok(TurnRow {
+                    program: parsed(program)?,
                     total: parsed(total)?,
                     asked: parsed(asked)?.unwrap_or_default(),
                     ..turn
@@ -176,6 +184,7 @@ mod tests {
             agent: "codex@0",
             model: "m",
             auth: None,
+            program: None,
         };
         let first = ledger.begin_turn(&new).unwrap();
         let second = ledger.begin_turn(&new).unwrap();

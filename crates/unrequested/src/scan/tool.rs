@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tool {
     pub(crate) program: PathBuf,
-    pub(super) read: Vec<PathBuf>,
+    pub(crate) read: Vec<PathBuf>,
     /// Folders of programs that it starts.
-    pub(super) path: Vec<PathBuf>,
+    pub(crate) path: Vec<PathBuf>,
     /// Folders of Python packages that its interpreter would not find by itself in a box.
     pub(super) python_path: Option<OsString>,
 }
@@ -27,6 +27,11 @@ impl Tool {
             .filter(|file| is_program(file))
             .find_map(|file| behind_a_shim(file, name))
             .map(Self::at)
+    }
+
+    /// The program that is there, if it is one.
+    pub(crate) fn at_path(file: &Path) -> Option<Self> {
+        is_program(file).then(|| Self::at(file.to_path_buf()))
     }
 
     fn at(program: PathBuf) -> Self {

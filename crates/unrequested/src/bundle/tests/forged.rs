@@ -24,6 +24,7 @@ fn with_feedback() -> Made {
             agent: "codex@0",
             model: "m",
             auth: Some("subscription"),
+            program: None,
         };
         ledger.begin_turn(&new).unwrap();
     })
