@@ -1,4 +1,4 @@
-//! OpenAPI documents, as hints: routes, fields, body formats. Version 3 and Swagger 2, as JSON.
+//! OpenAPI documents, as hints: routes, fields, body formats. Version 3 and Swagger 2, as JSON or YAML.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,9 @@ pub const PLACES: &[&str] = &[
     "/docs-json",
     "/api-json",
     "/doc",
+    "/openapi.yaml",
+    "/api/openapi.yaml",
+    "/swagger.yaml",
 ];
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -30,7 +33,7 @@ const MOST_ROUTES: usize = 2000;
 
 /// Reads a document; `None` where this is none.
 pub fn read(text: &str) -> Option<Hints> {
-    let document: Value = serde_json::from_str(text).ok()?;
+    let document = parsed(text)?;
     let paths = document.get("paths")?.as_object()?;
     let base = document
         .get("basePath")
@@ -72,6 +75,17 @@ pub fn read(text: &str) -> Option<Hints> {
         hints.words.extend(named.map(str::to_owned));
     }
     Some(hints)
+}
+
+/// Only what names itself in the way of YAML is read as such: nearly every text is some YAML. Aliases that grow without end are
+/// refused by the reader's own limits.
+fn parsed(text: &str) -> Option<Value> {
+    let names_itself = |line: &str| line.starts_with("openapi:") || line.starts_with("swagger:");
+    if text.lines().any(names_itself) {
+        serde_saphyr::from_str(text).ok()
+    } else {
+        serde_json::from_str(text).ok()
+    }
 }
 
 fn parameter_of(
@@ -275,6 +289,8 @@ fn followed<'a>(document: &'a Value, value: &'a Value, depth: u8) -> &'a Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use serde_json::json;
 
     use super::*;
@@ -332,5 +348,29 @@ mod tests {
         );
         assert!(hints.words.contains("X-Api-Token"));
         assert!(read("{}").is_none() && read("<html>").is_none());
+    }
+
+    #[test]
+    fn yaml_is_read_as_json_is() {
+        let text = "# Notes\nopenapi: 3.0.3\npaths:\n  /sign-up:\n    post:\n      requestBody:\n        content:\n          application/json:\n\
+                    \x20           schema: {$ref: '#/components/schemas/New'}\n      responses:\n        200: {description: yes}\n\
+                    components:\n  schemas:\n    New:\n      required: [email]\n      properties:\n        email: {type: string}\n";
+        let hints = read(text).unwrap();
+        assert_eq!(hints.routes.len(), 1);
+        assert_eq!(hints.routes[0].path, "/sign-up");
+        assert_eq!(hints.routes[0].fields, [field("email", false, true)]);
+        assert!(read("openapi: 3.0.3\npaths: [").is_none());
+    }
+
+    #[test]
+    fn yaml_that_grows_without_end_is_refused() {
+        let mut text = "openapi: 3.0.3\na0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let last = format!("*a{}", level - 1);
+            let many = vec![last; 9].join(", ");
+            let _ = writeln!(text, "a{level}: &a{level} [{many}]");
+        }
+        text += "paths: {}\n";
+        assert!(read(&text).is_none());
     }
 }

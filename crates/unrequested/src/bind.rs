@@ -155,18 +155,14 @@ fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
 /// What source and documents in a tree say.
 fn hints_of(tree: &Path) -> Hints {
     let mut hints = Hints::default();
-    for name in [
-        "openapi.json",
-        "swagger.json",
-        "docs/openapi.json",
-        "api/openapi.json",
-        "public/openapi.json",
-    ] {
-        if let Some(found) = app::read_text(tree, name)
-            .as_deref()
-            .and_then(infer::read_openapi)
-        {
-            hints.merge(found);
+    for folder in ["", "docs/", "api/", "public/"] {
+        for name in ["openapi", "swagger"] {
+            for ending in ["json", "yaml", "yml"] {
+                let text = app::read_text(tree, &format!("{folder}{name}.{ending}"));
+                if let Some(found) = text.as_deref().and_then(infer::read_openapi) {
+                    hints.merge(found);
+                }
+            }
         }
     }
     let source = decision::hints(tree);
