@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use agent::{Arm, FINDINGS};
+use serde_json::Value;
 
 /// What was said so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,16 @@ pub enum Item {
     Model,
     /// What a tool said.
     Result(String),
+}
+
+/// The words of a message: as they are, or in parts of which some have none.
+pub(crate) fn text(value: &Value) -> String {
+    if let Some(text) = value.as_str() {
+        return text.to_owned();
+    }
+    let parts = value.as_array().into_iter().flatten();
+    let texts: Vec<&str> = parts.filter_map(|part| part["text"].as_str()).collect();
+    texts.join("\n")
 }
 
 /// How every prompt of every arm begins, up to what only a session knows, and its number; the longest first, because one arm's

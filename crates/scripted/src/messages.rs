@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::conversation::text;
 use crate::{Call, Conversation, Item, Reply, Stop};
 
 pub(crate) fn conversation(body: &Value) -> Conversation {
@@ -31,15 +32,6 @@ pub(crate) fn conversation(body: &Value) -> Conversation {
 }
 
 /// A string, or the texts of a list of blocks.
-fn text(value: &Value) -> String {
-    if let Some(text) = value.as_str() {
-        return text.to_owned();
-    }
-    let blocks = value.as_array().into_iter().flatten();
-    let texts: Vec<&str> = blocks.filter_map(|block| block["text"].as_str()).collect();
-    texts.join("\n")
-}
-
 pub(crate) fn stream(reply: &Reply, conversation: &Conversation) -> Vec<String> {
     let (step, message) = conversation.at().unwrap_or_default();
     let id = format!("{step}_{message}_{}", conversation.items.len());

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::conversation::text;
 use crate::messages::heredoc;
 use crate::{Call, Conversation, Item, Reply, Stop};
 
@@ -39,15 +40,6 @@ pub(crate) fn conversation(body: &Value) -> Conversation {
         tools: tools.map(name).collect(),
         items,
     }
-}
-
-fn text(value: &Value) -> String {
-    if let Some(text) = value.as_str() {
-        return text.to_owned();
-    }
-    let parts = value.as_array().into_iter().flatten();
-    let texts: Vec<&str> = parts.filter_map(|part| part["text"].as_str()).collect();
-    texts.join("\n")
 }
 
 pub(crate) fn stream(reply: &Reply, conversation: &Conversation) -> Vec<String> {

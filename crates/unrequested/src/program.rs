@@ -103,7 +103,11 @@ pub(crate) fn find(agent: &str, template: &Template) -> Result<Found, Fatal> {
     };
     let texts = [&template.first, &template.next, &template.version];
     let texts = texts.into_iter().flatten().chain(template.env.values());
-    for variable in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"] {
+    for variable in [
+        "ANTHROPIC_API_KEY",
+        "OPENAI_API_KEY",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+    ] {
         let key = std::env::var(variable).unwrap_or_default();
         if key.len() >= SHORTEST_KEY && texts.clone().any(|text| text.contains(&key)) {
             return Err(Fatal::usage(format!(
