@@ -39,6 +39,8 @@ pub(crate) fn plain(method: &str, path: &str) -> Route {
         body: Body::None,
         send: BTreeMap::new(),
         read: BTreeMap::new(),
+        also: BTreeMap::new(),
+        redirects: false,
     }
 }
 

@@ -101,6 +101,20 @@ fn line(route: &Route) -> String {
             .collect();
         let _ = write!(out, ", {name} = {{ {} }}", pairs.join(", "));
     }
+    if !route.also.is_empty() {
+        let pairs: Vec<String> = route
+            .also
+            .iter()
+            .filter_map(|(key, value)| {
+                let value = toml::Value::try_from(value).ok()?;
+                Some(format!("{} = {value}", quoted(key)))
+            })
+            .collect();
+        let _ = write!(out, ", also = {{ {} }}", pairs.join(", "));
+    }
+    if route.redirects {
+        out.push_str(", redirects = true");
+    }
     out + " }"
 }
 

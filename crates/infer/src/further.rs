@@ -1,6 +1,8 @@
 //! What a registration wants beside an email and a password: filled by name, and by what a document allows; the next guess
 //! where an answer names the field again.
 
+use std::collections::BTreeMap;
+
 use model::{Body, Route};
 use serde_json::{Value, json};
 
@@ -86,6 +88,20 @@ impl Wants {
             inputs.push((&one.at, value));
         }
         inputs
+    }
+
+    /// The same for a binding.
+    pub(crate) fn also(&self) -> BTreeMap<String, Value> {
+        let all = self.all.iter().map(|one| {
+            let value = match &one.fills[0] {
+                Fill::Same(value) => value.clone(),
+                Fill::Email => json!("{email}"),
+                Fill::Password => json!("{password}"),
+                Fill::Unique => json!("{unique}"),
+            };
+            (one.at.clone(), value)
+        });
+        all.collect()
     }
 
     /// Whether an answer names both the email and the password: then they were not read, and more fields will not help.

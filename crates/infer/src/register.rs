@@ -205,39 +205,17 @@ impl Search<'_, '_> {
             form: form.clone(),
             wants: wants.clone(),
         });
-        let shown = format!("{} {}", form.method, form.path);
         self.token_of_registration(&mut form, reply, &account);
-        if wants.is_empty() {
-            self.bind_success(Capability::Register, form, reply.status);
-        } else {
-            let by = if (300..400).contains(&reply.status) {
-                format!(" and says so by a redirect ({})", reply.status)
-            } else {
-                String::new()
-            };
-            self.rather(
-                Capability::Register,
-                format!(
-                    "{shown} makes accounts with {} sent as well{by}, which a binding cannot say yet",
-                    wants.names()
-                ),
-            );
-        }
+        form.also = wants.also();
+        self.bind_success(Capability::Register, form, reply.status);
         self.user = Some(account);
         self.sign_in_the_admin();
     }
 
-    /// Binds what worked. A success that is told by a redirect works for a browser, and not for the exploits.
-    pub(crate) fn bind_success(&mut self, capability: Capability, route: Route, status: u16) {
-        if (300..400).contains(&status) {
-            let shown = format!("{} {}", route.method, route.path);
-            self.rather(
-                capability,
-                format!("{shown} worked, but says so by a redirect ({status}), which the exploits do not take for success yet"),
-            );
-        } else {
-            self.bind(capability, route);
-        }
+    /// Binds what worked, and whether it says so by leading on.
+    pub(crate) fn bind_success(&mut self, capability: Capability, mut route: Route, status: u16) {
+        route.redirects = (300..400).contains(&status);
+        self.bind(capability, route);
     }
 
     /// What an answer says that a registration lacks.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a user can do with an app. The order is that of the study's six prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,6 +144,13 @@ pub struct Route {
     /// What is left out is at `/<canonical name>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub read: BTreeMap<String, String>,
+    /// Further fields that the app requires, named as in `send`, and what they are given. In a text `{email}` and `{password}`
+    /// stand for this request's, `{unique}` for letters that no other request has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, Value>,
+    /// Success is told by 302 or 303 as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redirects: bool,
 }
 
 impl Route {
@@ -157,6 +165,11 @@ impl Route {
             .get(canonical)
             .cloned()
             .unwrap_or_else(|| format!("/{canonical}"))
+    }
+
+    /// Whether this status tells of success.
+    pub fn succeeds(&self, status: u16) -> bool {
+        (200..300).contains(&status) || self.redirects && matches!(status, 302 | 303)
     }
 
     /// The path with an id put in. The id is written as it is: attacks need their bytes.
@@ -182,8 +195,39 @@ pub enum Carrier {
 pub struct Signature {
     /// The header that carries the signature.
     pub header: String,
-    /// What stands before the lower-case hex HMAC-SHA256 of the raw body.
+    /// What stands before the digest.
     pub prefix: String,
+    #[serde(default, skip_serializing_if = "Scheme::is_plain")]
+    pub scheme: Scheme,
+}
+
+/// What of a webhook is signed, and how that is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// The raw body; HMAC-SHA256 in lower-case hex. GitHub's, with `sha256=` before it.
+    #[default]
+    Plain,
+    /// Stripe's: the header is `t=<seconds>,v1=<hex>`, and `<seconds>.<body>` is signed.
+    Stripe,
+    /// Svix's and Clerk's, the Standard Webhooks: `<id>.<seconds>.<body>` is signed, by the bytes whose base64 stands after
+    /// `whsec_`; the header is `v1,<base64>`, and id and seconds have headers beside it (`svix-id`, `svix-timestamp`).
+    Svix,
+}
+
+impl Scheme {
+    /// The name in files; the same as serde's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Stripe => "stripe",
+            Self::Svix => "svix",
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
 }
 
 /// A whole app's offer. Files with a binding start with `version = 1`.
@@ -193,12 +237,31 @@ pub struct Binding {
     pub version: u32,
     pub token: Carrier,
     pub signature: Signature,
+    /// The app's words for roles, where it has others: `admin = true` where a flag says who is one, `admin = "ADMIN"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Value>,
     pub routes: BTreeMap<Capability, Route>,
 }
 
 impl Binding {
     pub fn route(&self, capability: Capability) -> Option<&Route> {
         self.routes.get(&capability)
+    }
+
+    /// The app's word for a role.
+    pub fn role(&self, canonical: &str) -> Value {
+        let own = self.roles.get(canonical).cloned();
+        own.unwrap_or_else(|| canonical.into())
+    }
+
+    /// The role that the app's word means; its word where it means none of those that are named.
+    pub fn meant<'a>(&'a self, own: &'a str) -> &'a str {
+        let is = |value: &Value| match value {
+            Value::String(text) => text == own,
+            other => other.to_string() == own,
+        };
+        let known = self.roles.iter().find(|(_, value)| is(value));
+        known.map_or(own, |(canonical, _)| canonical)
     }
 }
 
@@ -251,7 +314,15 @@ mod tests {
             body: Body::None,
             send: [("q".to_owned(), "text".to_owned())].into(),
             read: [("list".to_owned(), "/data/0".to_owned())].into(),
+            also: BTreeMap::new(),
+            redirects: false,
         };
+        assert!(route.succeeds(204) && !route.succeeds(302) && !route.succeeds(404));
+        let leads = Route {
+            redirects: true,
+            ..route.clone()
+        };
+        assert!(leads.succeeds(302) && leads.succeeds(303) && !leads.succeeds(301));
         assert_eq!((route.field("q"), route.field("sort")), ("text", "sort"));
         assert_eq!(route.pointer("list"), "/data/0");
         assert_eq!(route.pointer("id"), "/id");
@@ -262,10 +333,28 @@ mod tests {
             signature: Signature {
                 header: "Sig".into(),
                 prefix: String::new(),
+                scheme: Scheme::Plain,
             },
+            roles: BTreeMap::new(),
             routes: [(Capability::ReadNote, route.clone())].into(),
         };
         assert_eq!(binding.route(Capability::ReadNote), Some(&route));
         assert_eq!(binding.route(Capability::Me), None);
+    }
+
+    #[test]
+    fn roles_have_the_apps_own_words() {
+        let text = r#"{"version":1,"token":{"in":"cookie","name":"sid"},"signature":{"header":"S","prefix":"","scheme":"svix"},
+            "roles":{"admin":true,"user":false,"editor":"Ed"},"routes":{}}"#;
+        let binding: Binding = serde_json::from_str(text).unwrap();
+        assert_eq!(binding.signature.scheme, Scheme::Svix);
+        assert_eq!(binding.role("admin"), Value::Bool(true));
+        assert_eq!(binding.role("owner"), "owner");
+        let meant = ["true", "false", "Ed", "ed", "admin"].map(|own| binding.meant(own));
+        assert_eq!(meant, ["admin", "user", "editor", "ed", "admin"]);
+        for scheme in [Scheme::Plain, Scheme::Stripe, Scheme::Svix] {
+            assert_eq!(serde_json::to_value(scheme).unwrap(), scheme.name());
+            assert_eq!(scheme.is_plain(), scheme == Scheme::Plain);
+        }
     }
 }
