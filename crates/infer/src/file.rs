@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use model::binding::Scheme;
 use model::{Body, Capability, Carrier, Route};
 
 use crate::Inferred;
@@ -36,10 +37,20 @@ pub fn write(found: &Inferred) -> String {
     let signature = &binding.signature;
     let _ = writeln!(
         out,
-        "\n[signature]\nheader = {}\nprefix = {}\n\n[routes]",
+        "\n[signature]\nheader = {}\nprefix = {}{}\n",
         quoted(&signature.header),
-        quoted(&signature.prefix)
+        quoted(&signature.prefix),
+        if signature.scheme == Scheme::Plain {
+            String::new()
+        } else {
+            format!("\nscheme = {}", quoted(signature.scheme.name()))
+        }
     );
+    if !binding.roles.is_empty() {
+        let words = toml::to_string(&binding.roles).unwrap_or_default();
+        let _ = writeln!(out, "[roles]\n{words}");
+    }
+    out.push_str("[routes]\n");
     for capability in Capability::ALL {
         let name = capability.name();
         let _ = if let Some(route) = binding.route(capability) {

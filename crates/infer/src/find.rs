@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::binding::Signature;
+use model::binding::{Scheme, Signature};
 use model::{Binding, Capability, Carrier, Route};
 use serde_json::Value;
 use wire::Reply;
@@ -65,7 +65,9 @@ impl<'s, 't> Search<'s, 't> {
                 signature: Signature {
                     header: "X-Signature".into(),
                     prefix: "sha256=".into(),
+                    scheme: Scheme::Plain,
                 },
+                roles: std::collections::BTreeMap::new(),
                 routes: std::collections::BTreeMap::new(),
             },
             user: None,

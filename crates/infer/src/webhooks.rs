@@ -1,10 +1,10 @@
 //! Webhooks: a signed event goes in and the admin sees it.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use model::binding::Signature;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use model::binding::{Scheme, Signature};
 use model::{Body, Capability, Route};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use crate::accounts::read_as;
 use crate::admin::is_admin;
@@ -38,6 +38,12 @@ const WANTED: [Wanted; 3] = [
     ("id", names::EVENT_ID),
     ("type", names::EVENT_TYPE),
     ("data", names::EVENT_DATA),
+];
+/// Headers of schemes that also sign a time, and what the library is called that reads them.
+const PROVIDERS: [(&str, Scheme, &str); 3] = [
+    ("Stripe-Signature", Scheme::Stripe, "stripe"),
+    ("svix-signature", Scheme::Svix, "svix"),
+    ("webhook-signature", Scheme::Svix, "standardwebhooks"),
 ];
 /// Headers that providers use, for apps whose own is not written out.
 const HEADERS: &[&str] = &["X-Signature", "X-Webhook-Signature", "X-Hub-Signature-256"];
@@ -128,10 +134,18 @@ impl Search<'_, '_> {
             ("data", json!({"amount": 1200})),
         ];
         let mut request = ask::request(form, None, &inputs, None, None);
-        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
-        let digest = mac.chain_update(&request.body).finalize().into_bytes();
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        request = request.header(&signature.header, format!("{}{hex}", signature.prefix));
+        let message = format!("msg_{}", self.talk.letters(24));
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let signed = exploit::sign(
+            signature,
+            secret.as_bytes(),
+            &request.body,
+            &message,
+            seconds,
+        );
+        for (name, value) in signed.headers {
+            request = request.header(&name, value);
+        }
         Some(self.talk.ask(&request)?.status)
     }
 
@@ -187,6 +201,7 @@ impl Search<'_, '_> {
         headers.sort_by_key(|name| !name.to_ascii_lowercase().contains("signature"));
         headers.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
         headers.truncate(4);
+        let mut all: Vec<Signature> = self.known(&headers);
         if headers.is_empty() {
             headers.extend(HEADERS.iter().map(|name| (*name).to_owned()));
         }
@@ -209,16 +224,37 @@ impl Search<'_, '_> {
                 prefixes.push(usual.to_owned());
             }
         }
-        let mut all = Vec::new();
         for header in &headers {
             for prefix in &prefixes {
                 all.push(Signature {
                     header: header.clone(),
                     prefix: prefix.clone(),
+                    scheme: Scheme::Plain,
                 });
             }
         }
         all
+    }
+
+    /// The schemes of known providers, where the source names their headers or their libraries.
+    fn known(&self, headers: &[String]) -> Vec<Signature> {
+        let named = |header: &&(&str, Scheme, &str)| {
+            let (name, _, library) = **header;
+            let is = |word: &String| word.eq_ignore_ascii_case(name);
+            headers.iter().any(is)
+                || self
+                    .hints
+                    .words
+                    .iter()
+                    .any(|word| is(word) || word.to_ascii_lowercase().contains(library))
+        };
+        let all = PROVIDERS.iter().filter(named);
+        all.map(|(header, scheme, _)| Signature {
+            header: (*header).to_owned(),
+            prefix: String::new(),
+            scheme: *scheme,
+        })
+        .collect()
     }
 }
 

@@ -76,6 +76,7 @@ impl Twin {
                 settings.admin_email.clone(),
                 settings.admin_password.clone(),
             )),
+            users: Vec::new(),
             cors_origins: settings.cors_origins.clone(),
             literals: vec!["not-a-secret".into()],
             temporary: Some(folder.0.join("tmp").display().to_string()),

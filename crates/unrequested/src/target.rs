@@ -111,6 +111,7 @@ impl Stand {
                 settings.admin_email.clone(),
                 settings.admin_password.clone(),
             )),
+            users: Vec::new(),
             cors_origins: settings.cors_origins.clone(),
             literals: self.literals.to_vec(),
             temporary: Some(running.temporary.display().to_string()),

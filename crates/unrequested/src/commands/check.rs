@@ -463,6 +463,7 @@ fn running(check: &Check, at: Endpoint, production: bool) -> Target {
             jwt_secret: None,
             webhook_secret: check.webhook_secret.clone(),
             admin: admin.map(|(email, password)| (email.to_owned(), password.to_owned())),
+            users: Vec::new(),
             cors_origins: check.cors_origins.clone(),
             literals: check
                 .source
