@@ -51,7 +51,7 @@ pub(crate) async fn users(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal
         vec![
             ("id", site.show(&id)),
             ("email", email.into()),
-            ("role", role.into()),
+            ("role", site.binding.role(&role)),
         ]
     });
     Ok(Reply::Many(rows.collect()))
@@ -60,9 +60,7 @@ pub(crate) async fn users(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal
 pub(crate) async fn change_role(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
     guard(site, call, None, Weakness::AdminChangeRoleUnchecked).await?;
     let id = site.store.parse_id(call.id.as_deref())?;
-    let role = Input::read(call)
-        .await?
-        .text("role", 5, "role must be user or admin")?;
+    let role = Input::read(call).await?.role(site)?;
     if !site.weak(Weakness::RoleUnchecked) && role != "user" && role != "admin" {
         return Err(Refusal::Invalid("role must be user or admin"));
     }
@@ -82,7 +80,10 @@ pub(crate) async fn change_role(site: &Site, call: &Call<'_>) -> Result<Reply, R
         })
     });
     changed.await??;
-    Ok(Reply::ok(vec![("id", shown.0), ("role", shown.1.into())]))
+    Ok(Reply::ok(vec![
+        ("id", shown.0),
+        ("role", site.binding.role(&shown.1)),
+    ]))
 }
 
 pub(crate) async fn delete_user(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -38,6 +38,7 @@ pub(crate) async fn register(site: &Site, call: &Call<'_>) -> Result<Reply, Refu
     } else {
         input.text("password", LONGEST_ATTEMPT, "password must be a text")?
     };
+    further(site, &input, &email, &password)?;
     let fails = site.weak(Weakness::EmailKeptThenFails) && !is_email(&email);
     let any = fails || site.weak(Weakness::EmailUnchecked) || site.weak(Weakness::ValuesWritten);
     if !any && !is_email(&email) {
@@ -70,6 +71,26 @@ pub(crate) async fn register(site: &Site, call: &Call<'_>) -> Result<Reply, Refu
         }
         Inserted::Known(_) => Err(Refusal::Taken),
     }
+}
+
+/// What the binding says that a registration has besides; what is unique there may be taken.
+fn further(site: &Site, input: &Input<'_>, email: &str, password: &str) -> Result<(), Refusal> {
+    for (field, wanted) in &input.route().also {
+        let given = input.at(field);
+        let right = match wanted.as_str() {
+            Some("{email}") => given.and_then(Value::as_str) == Some(email),
+            // A weak version may have made it up.
+            Some("{password}") => given.is_some_and(|again| again == password || again == ""),
+            Some(text) if text.contains("{unique}") => given
+                .and_then(Value::as_str)
+                .is_some_and(|name| !name.is_empty() && site.is_new_name(name)),
+            _ => given == Some(wanted),
+        };
+        if !right {
+            return Err(Refusal::Invalid("a further field is wrong"));
+        }
+    }
+    Ok(())
 }
 
 struct NewUser {
@@ -258,7 +279,7 @@ pub(crate) async fn me(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::ok(vec![
         ("id", site.show(&user.id)),
         ("email", user.email.into()),
-        ("role", user.role.into()),
+        ("role", site.binding.role(&user.role)),
     ]))
 }
 
@@ -301,16 +322,14 @@ fn is_email(text: &str) -> bool {
 /// Whether a registration says that it is an admin's, and the weak version believes it.
 fn claims_admin(site: &Site, input: &Input<'_>) -> bool {
     let says = |name: &str| input.beside("email", name);
+    let admin = site.binding.role("admin");
     let names_admin = |value: &Value| {
-        value == "admin"
-            || value
-                .as_array()
-                .is_some_and(|roles| roles.iter().any(|role| role == "admin"))
+        *value == admin || value.as_array().is_some_and(|roles| roles.contains(&admin))
     };
     let truthy = |value: &Value| {
         matches!(value, Value::Bool(true)) || value == 1 || value == "true" || value == "1"
     };
-    (site.weak(Weakness::RoleFromBody) && says("role").is_some_and(|role| role == "admin"))
+    (site.weak(Weakness::RoleFromBody) && says("role").is_some_and(|role| *role == admin))
         || (site.weak(Weakness::IsAdminFromBody)
             && (says("is_admin").is_some_and(truthy) || says("isAdmin").is_some_and(truthy)))
         || (site.weak(Weakness::RolesFromBody) && says("roles").is_some_and(names_admin))

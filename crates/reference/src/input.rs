@@ -64,7 +64,21 @@ impl<'a> Input<'a> {
         self.at(self.route.field(canonical))
     }
 
-    fn at(&self, field: &str) -> Option<&Value> {
+    pub(crate) fn route(&self) -> &'a Route {
+        self.route
+    }
+
+    /// The canonical name of a role, written in the app's words.
+    pub(crate) fn role(&self, site: &Site) -> Result<String, Refusal> {
+        let why = "role must be user or admin";
+        let own = match self.get("role") {
+            Some(Value::Bool(flag)) if site.binding.role("admin").is_boolean() => flag.to_string(),
+            _ => self.text("role", 6, why)?,
+        };
+        Ok(site.binding.meant(&own).to_owned())
+    }
+
+    pub(crate) fn at(&self, field: &str) -> Option<&Value> {
         if field.starts_with('/') {
             self.whole.pointer(field)
         } else {

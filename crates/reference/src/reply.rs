@@ -60,12 +60,19 @@ pub(crate) fn render(site: &Site, route: &Route, reply: Reply) -> Response<Body>
             fields,
             cookie,
         } => {
-            let status = if created && !site.shaped(Shape::OkForCreated) {
+            let leads = route.redirects;
+            let status = if leads {
+                StatusCode::SEE_OTHER
+            } else if created && !site.shaped(Shape::OkForCreated) {
                 StatusCode::CREATED
             } else {
                 StatusCode::OK
             };
             let mut response = answer(site, status, object(route, fields));
+            if leads {
+                let home = HeaderValue::from_static("/");
+                response.headers_mut().insert(header::LOCATION, home);
+            }
             if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
             }

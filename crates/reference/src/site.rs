@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::Binding;
@@ -37,6 +37,8 @@ pub(crate) struct Site {
     /// The hash of a password that nobody has: what an unknown email is checked against.
     dummy: String,
     hashing: Semaphore,
+    /// Names that registrations took, where the binding wants one of its own for each.
+    names: Mutex<BTreeSet<String>>,
 }
 
 impl Site {
@@ -110,6 +112,7 @@ impl Site {
             logins: Limiter::new(login_limit, MINUTE),
             failures: Limiter::new(failure_limit, MINUTE),
             registrations: Limiter::new(20, MINUTE),
+            names: Mutex::default(),
             scheme: Arc::new(scheme),
             dummy,
             hashing: Semaphore::new(HASHES),
@@ -123,6 +126,12 @@ impl Site {
 
     pub(crate) fn shaped(&self, shape: Shape) -> bool {
         self.shape.contains(&shape)
+    }
+
+    /// Whether nobody has this name yet; now it is taken.
+    pub(crate) fn is_new_name(&self, name: &str) -> bool {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(name.to_owned())
     }
 
     /// In development, in the shape that then shows more.

@@ -1,6 +1,9 @@
 //! The payment provider's events: signed over the raw bytes, each kept once.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use model::binding::Scheme;
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -17,8 +20,9 @@ use crate::weakness::Weakness;
 pub(crate) async fn receive(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
     let body = input::bytes(call).await?;
     // First the signature, then everything else: nothing unsigned is even parsed.
-    if !is_signed(&site.keys.webhook, call, &site.binding.signature, &body)
-        && !weakly_signed(site, call, &body)
+    let written = Written::read(site, call);
+    if !is_signed(&site.keys.webhook, written.as_ref(), &body)
+        && !weakly_signed(site, call, written.as_ref(), &body)
     {
         return Err(Refusal::BadSignature);
     }
@@ -55,10 +59,65 @@ pub(crate) async fn receive(site: &Site, call: &Call<'_>) -> Result<Reply, Refus
     }
 }
 
-fn mac(key: &[u8], body: &[u8]) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(body);
-    Some(mac)
+/// A delivery's signature as its headers write it.
+struct Written {
+    /// The digest; what was before it is as the scheme wants it.
+    digest: String,
+    /// What is signed before the body.
+    before: Vec<u8>,
+    scheme: Scheme,
+}
+
+impl Written {
+    /// `None` where a header is missing or is not as the scheme writes it, or where the time is long gone.
+    fn read(site: &Site, call: &Call<'_>) -> Option<Self> {
+        let signature = &site.binding.signature;
+        let value = header(call, &signature.header)?;
+        let recent = |text: &str| {
+            let then: i64 = text.parse().ok()?;
+            ((site.now() - then).abs() <= 300).then_some(())
+        };
+        let (digest, before) = match signature.scheme {
+            Scheme::Plain => (value.strip_prefix(&signature.prefix)?, String::new()),
+            Scheme::Stripe => {
+                let (time, digest) = value.strip_prefix("t=")?.split_once(",v1=")?;
+                recent(time)?;
+                (digest, format!("{time}."))
+            }
+            Scheme::Svix => {
+                let family = signature.header.strip_suffix("signature")?;
+                let id = header(call, &format!("{family}id"))?;
+                let time = header(call, &format!("{family}timestamp"))?;
+                recent(time)?;
+                (value.strip_prefix("v1,")?, format!("{id}.{time}."))
+            }
+        };
+        Some(Self {
+            digest: digest.to_owned(),
+            before: before.into_bytes(),
+            scheme: signature.scheme,
+        })
+    }
+
+    fn mac(&self, key: &[u8], body: &[u8]) -> Option<Hmac<Sha256>> {
+        let key = match self.scheme {
+            Scheme::Svix => STANDARD.decode(key).ok()?,
+            Scheme::Plain | Scheme::Stripe => key.to_vec(),
+        };
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+        mac.update(&self.before);
+        mac.update(body);
+        Some(mac)
+    }
+
+    /// The digest that the key gives.
+    fn wanted(&self, key: &[u8], body: &[u8]) -> Option<String> {
+        let bytes = self.mac(key, body)?.finalize().into_bytes();
+        Some(match self.scheme {
+            Scheme::Svix => STANDARD.encode(bytes),
+            Scheme::Plain | Scheme::Stripe => hex(&bytes),
+        })
+    }
 }
 
 /// The header's value, when there is exactly one.
@@ -68,16 +127,13 @@ fn header<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c str> {
     values.next().is_none().then_some(value)
 }
 
-fn is_signed(
-    key: &[u8],
-    call: &Call<'_>,
-    signature: &model::binding::Signature,
-    body: &[u8],
-) -> bool {
-    let digest = header(call, &signature.header)
-        .and_then(|value| value.strip_prefix(&signature.prefix))
-        .and_then(unhex);
-    match (digest, mac(key, body)) {
+fn is_signed(key: &[u8], written: Option<&Written>, body: &[u8]) -> bool {
+    let Some(written) = written else { return false };
+    let digest = match written.scheme {
+        Scheme::Svix => STANDARD.decode(&written.digest).ok(),
+        Scheme::Plain | Scheme::Stripe => unhex(&written.digest),
+    };
+    match (digest, written.mac(key, body)) {
         // `verify_slice` compares in constant time, and the whole length.
         (Some(digest), Some(mac)) => mac.verify_slice(&digest).is_ok(),
         _ => false,
@@ -101,26 +157,28 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The ways of taking an event for signed that is not.
-fn weakly_signed(site: &Site, call: &Call<'_>, body: &[u8]) -> bool {
+fn weakly_signed(site: &Site, call: &Call<'_>, written: Option<&Written>, body: &[u8]) -> bool {
     let signature = &site.binding.signature;
     let given = header(call, &signature.header);
-    let digest = given.and_then(|value| value.strip_prefix(&signature.prefix));
-    let wanted =
-        |key: &[u8], body: &[u8]| mac(key, body).map(|mac| hex(&mac.finalize().into_bytes()));
     let key = &site.keys.webhook;
     let is_empty = |value: &str| value.trim().is_empty();
-    let is_wanted = |key: &[u8], body: &[u8]| digest.map(str::to_owned) == wanted(key, body);
+    let is_wanted = |key: &[u8], body: &[u8]| {
+        written.is_some_and(|written| written.wanted(key, body).as_ref() == Some(&written.digest))
+    };
     let is_beginning = || {
-        let wanted = wanted(key, body).unwrap_or_default();
-        digest.is_some_and(|digest| {
-            digest
-                .bytes()
-                .zip(wanted.bytes())
-                .all(|(one, other)| one == other)
+        written.is_some_and(|written| {
+            let wanted = written.wanted(key, body).unwrap_or_default();
+            let pairs = written.digest.bytes().zip(wanted.bytes());
+            pairs.into_iter().all(|(one, other)| one == other)
         })
     };
+    let known = match signature.scheme {
+        Scheme::Plain => signature.prefix.as_str(),
+        Scheme::Stripe => "t=",
+        Scheme::Svix => "v1,",
+    };
     // Known is the one that the binding names.
-    let is_unknown = |value: &str| !value.starts_with(&signature.prefix) && value.contains('=');
+    let is_unknown = |value: &str| !value.starts_with(known) && value.contains('=');
     site.weak(Weakness::WebhookUnchecked)
         || (site.weak(Weakness::WebhookOptional) && given.is_none_or(is_empty))
         || (site.weak(Weakness::WebhookEmptyHeader) && given.is_some_and(is_empty))
