@@ -41,9 +41,10 @@ struct Token {
 }
 
 impl Search<'_, '_> {
-    /// Apps without registration have accounts that somebody made: the one that is known opens them.
-    pub(crate) fn only_the_admin(&mut self, logins: &[(Hint, String)]) -> bool {
-        let Some((email, password)) = self.given.admin.clone() else {
+    /// Apps without registration have accounts that somebody made: those that are known open them.
+    pub(crate) fn only_the_given(&mut self, logins: &[(Hint, String)]) -> bool {
+        let user = self.given.users.first();
+        let Some((email, password)) = user.or(self.given.admin.as_ref()).cloned() else {
             if logins.is_empty() {
                 self.not(Capability::Login, "no route looks like a login");
             }
@@ -55,10 +56,15 @@ impl Search<'_, '_> {
         };
         self.not(
             Capability::Register,
-            "no registration worked; only the given account opens",
+            "no registration worked; only given accounts open",
         );
-        self.admin = Some(account.clone());
-        self.user = Some(account);
+        let is_user = user.is_some();
+        self.user = Some(account.clone());
+        if is_user {
+            self.sign_in_the_admin();
+        } else {
+            self.admin = Some(account);
+        }
         true
     }
 
@@ -363,28 +369,74 @@ impl Search<'_, '_> {
             .and_then(json)
         };
         if let (Some(one), Some(other)) = (shown(&admin), shown(&user))
-            && let Some(at) = role_at(&one, &other)
+            && let Some(told) = role_told(&one, &other)
         {
             let mut me = me;
-            read_as(&mut me, "role", at);
+            read_as(&mut me, "role", told.at.clone());
             self.bind(Capability::Me, me);
+            self.call_roles(&told);
+        }
+    }
+
+    /// Writes down what the app calls an admin and a user, where that is not what they are called here.
+    pub(crate) fn call_roles(&mut self, told: &Told) {
+        self.roles_told = true;
+        for (role, word) in [("admin", &told.admin), ("user", &told.user)] {
+            if word.as_str() != Some(role) {
+                self.binding.roles.insert(role.to_owned(), word.clone());
+            }
         }
     }
 }
 
-/// Where an admin's reply says "admin" and a user's says something else.
-pub(crate) fn role_at(admin: &Value, user: &Value) -> Option<String> {
-    let mut found: Vec<(usize, String)> = values::leaves(admin)
-        .into_iter()
-        .filter(|(_, value)| value.as_str() == Some("admin"))
-        .filter(|(at, _)| {
-            user.pointer(at)
-                .is_some_and(|value| value.is_string() && value.as_str() != Some("admin"))
-        })
-        .map(|(at, _)| (names::rank(values::key(&at), names::ROLE).unwrap_or(99), at))
-        .collect();
-    found.sort();
-    found.into_iter().next().map(|(_, at)| at)
+/// Where replies about an admin and about a user tell them apart, and the words for it.
+pub(crate) struct Told {
+    pub(crate) at: String,
+    pub(crate) admin: Value,
+    pub(crate) user: Value,
+}
+
+/// Where an admin's reply says "admin" and a user's says something else; else, where both have a word at a role's name, or a
+/// flag at the name of one.
+pub(crate) fn role_told(admin: &Value, user: &Value) -> Option<Told> {
+    let mut found: Vec<(usize, Told)> = Vec::new();
+    for (at, one) in values::leaves(admin) {
+        let Some(other) = user.pointer(&at).filter(|other| *other != one) else {
+            continue;
+        };
+        let name = values::key(&at);
+        let role = names::rank(name, names::ROLE);
+        let rank = match (one, other) {
+            (Value::String(word), Value::String(_)) if word == "admin" => role.unwrap_or(99),
+            // A word that is an id's, a name's or a date's is at another name than a role's.
+            (Value::String(word), Value::String(other)) if plain(word) && plain(other) => {
+                match role {
+                    Some(rank) => 100 + rank,
+                    None => continue,
+                }
+            }
+            (Value::Bool(true), Value::Bool(false)) => match names::rank(name, names::ADMIN) {
+                Some(rank) => 200 + rank,
+                None => continue,
+            },
+            _ => continue,
+        };
+        let told = Told {
+            at,
+            admin: one.clone(),
+            user: other.clone(),
+        };
+        found.push((rank, told));
+    }
+    found.sort_by(|(one, a), (other, b)| (one, &a.at).cmp(&(other, &b.at)));
+    return found.into_iter().next().map(|(_, told)| told);
+
+    fn plain(word: &str) -> bool {
+        (2..24).contains(&word.len())
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+    }
 }
 
 /// Writes a pointer down where it differs from the canonical one.

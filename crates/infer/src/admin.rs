@@ -1,9 +1,9 @@
 //! What an admin does: lists users, changes a role, deletes a user. The latter two on accounts made for that, last.
 
 use model::{Body, Capability};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::accounts::{read_as, role_at};
+use crate::accounts::{read_as, role_told};
 use crate::ask::{Signed, Wanted, forms, plain};
 use crate::files::{names_removal, shared_path};
 use crate::find::{Account, Asked, Search, done, fit, json as read};
@@ -22,6 +22,7 @@ const PATHS: &[&str] = &[
 ];
 const ROLES: &[&str] = &["role", "access", "promote", "permissions", "level", "roles"];
 const WANTED: [Wanted; 1] = [("role", names::ROLE)];
+const FLAG: [Wanted; 1] = [("role", names::ADMIN)];
 
 impl Search<'_, '_> {
     pub(crate) fn users(&mut self) {
@@ -85,10 +86,16 @@ impl Search<'_, '_> {
                 read_as(&mut route, "id", id);
             }
             let of_admin = values::listed(&value, &admin.email).map(|found| found.member);
-            let role = of_admin.and_then(|one| role_at(one, found.member));
-            if let Some(at) =
-                role.or_else(|| values::named(found.member, names::ROLE).map(|(at, _)| at))
-            {
+            let told = of_admin.and_then(|one| role_told(one, found.member));
+            // Where `me` has told the words for roles, the list has to have the same.
+            let told = told.filter(|told| {
+                let known = (self.binding.role("admin"), self.binding.role("user"));
+                !self.roles_told || known == (told.admin.clone(), told.user.clone())
+            });
+            if let Some(told) = &told {
+                read_as(&mut route, "role", told.at.clone());
+                self.call_roles(told);
+            } else if let Some((at, _)) = values::named(found.member, names::ROLE) {
                 read_as(&mut route, "role", at);
             }
             self.bind(Capability::Users, route);
@@ -175,8 +182,10 @@ impl Search<'_, '_> {
             return;
         };
         for (hint, method) in hints.into_iter().take(5) {
-            for form in forms(&hint, &method, &WANTED, &[Body::Json, Body::Form]) {
-                let inputs = [("role", json!("admin"))];
+            let word = self.binding.role("admin");
+            let wanted = if word.is_boolean() { &FLAG } else { &WANTED };
+            for form in forms(&hint, &method, wanted, &[Body::Json, Body::Form]) {
+                let inputs = [("role", word.clone())];
                 let asked = Asked {
                     id: Some(&id),
                     inputs: &inputs,
@@ -196,7 +205,8 @@ impl Search<'_, '_> {
                     );
                     continue;
                 }
-                if self.listed(&admin.signed, &user.email, "role").as_deref() == Some("admin") {
+                let now = self.listed(&admin.signed, &user.email, "role");
+                if now.is_some_and(|now| self.binding.meant(&now) == "admin") {
                     return self.bind(Capability::ChangeRole, form);
                 }
                 self.not(

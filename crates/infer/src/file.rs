@@ -21,7 +21,15 @@ pub fn write(found: &Inferred) -> String {
         .filter(|one| found.why_not(*one).is_some_and(|why| !why.seen))
         .map(|one| quoted(one.name()))
         .collect();
-    let _ = writeln!(out, "absent = [{}]\n\n[token]", absent.join(", "));
+    let _ = writeln!(
+        out,
+        "absent = [{}]\n\
+         # Accounts that are there already, where nobody can register or the admin is not ADMIN_EMAIL's; and the webhooks' secret.\n\
+         # users = [\"EMAIL:PASSWORD\", \"EMAIL:PASSWORD\", \"EMAIL:PASSWORD\"]\n\
+         # admin = \"EMAIL:PASSWORD\"\n\
+         # webhook_secret = \"SECRET\"\n\n[token]",
+        absent.join(", ")
+    );
     // Writing to a String cannot fail.
     let _ = match &binding.token {
         Carrier::Header { name, scheme } => {
@@ -67,27 +75,64 @@ pub fn write(found: &Inferred) -> String {
     out
 }
 
-/// What a file says that the app has not, `absent = ["webhook"]`, and the rest of the file: the binding.
-pub fn absent(text: String) -> Result<(String, Vec<Capability>), String> {
+/// What a file says beside the binding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// What the app has not, `absent = ["webhook"]`.
+    pub absent: Vec<Capability>,
+    /// `admin = "EMAIL:PASSWORD"`.
+    pub admin: Option<(String, String)>,
+    /// `users = ["EMAIL:PASSWORD"]`.
+    pub users: Vec<(String, String)>,
+    /// `webhook_secret = "SECRET"`.
+    pub webhook_secret: Option<String>,
+}
+
+/// Splits a file into the binding and what stands beside it.
+pub fn beside(text: String) -> Result<(String, Beside), String> {
+    let mut beside = Beside::default();
     let Ok(mut table) = text.parse::<toml::Table>() else {
-        return Ok((text, Vec::new()));
+        return Ok((text, beside));
     };
-    let Some(named) = table.remove("absent") else {
-        return Ok((text, Vec::new()));
+    let words = |value: Option<toml::Value>, name: &str, of: &str| -> Result<Vec<String>, String> {
+        let Some(value) = value else {
+            return Ok(Vec::new());
+        };
+        let all = value.as_array().and_then(|all| {
+            let words = all.iter().map(|one| one.as_str().map(str::to_owned));
+            words.collect::<Option<Vec<_>>>()
+        });
+        all.ok_or_else(|| format!("`{name}` is no list of {of}"))
     };
-    let names = named
-        .as_array()
-        .ok_or("`absent` is no list of capabilities")?;
-    let mut all = Vec::new();
-    for name in names {
-        let name = name.as_str().unwrap_or_default();
+    for name in words(table.remove("absent"), "absent", "capabilities")? {
         let known = Capability::ALL.into_iter().find(|one| one.name() == name);
-        all.push(known.ok_or_else(|| format!("`absent` names `{name}`, which is no capability"))?);
+        let known = known.ok_or_else(|| format!("`absent` names `{name}`, which is no capability"));
+        beside.absent.push(known?);
     }
-    Ok((
-        toml::to_string(&table).map_err(|error| error.to_string())?,
-        all,
-    ))
+    for user in words(table.remove("users"), "users", "EMAIL:PASSWORD")? {
+        beside.users.push(account(&user, "users")?);
+    }
+    if let Some(admin) = table.remove("admin") {
+        let text = admin.as_str().unwrap_or_default();
+        beside.admin = Some(account(text, "admin")?);
+    }
+    if let Some(secret) = table.remove("webhook_secret") {
+        let text = secret.as_str().filter(|text| !text.is_empty());
+        let text = text.ok_or("`webhook_secret` is no text")?;
+        beside.webhook_secret = Some(text.to_owned());
+    }
+    let rest = toml::to_string(&table).map_err(|error| error.to_string())?;
+    Ok((rest, beside))
+}
+
+/// `EMAIL:PASSWORD`; what is wrong is told without the password.
+fn account(text: &str, name: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((email, password)) if !email.is_empty() && !password.is_empty() => {
+            Ok((email.to_owned(), password.to_owned()))
+        }
+        _ => Err(format!("`{name}` has what is not EMAIL:PASSWORD")),
+    }
 }
 
 fn line(route: &Route) -> String {
@@ -139,22 +184,39 @@ mod tests {
 
     #[test]
     fn only_what_is_named_absent_is_absent() {
-        let (rest, all) = absent("version = 1\nabsent = [\"webhook\"]\n[token]\n".into()).unwrap();
-        assert_eq!(all, [Capability::Webhook]);
+        let text = "version = 1\nabsent = [\"webhook\"]\nusers = [\"a@b:c:d\", \"e:f\"]\nadmin = \"g:h\"\nwebhook_secret = \"s\"\n[token]\n";
+        let (rest, found) = beside(text.into()).unwrap();
+        let pair = |email: &str, password: &str| (email.to_owned(), password.to_owned());
+        let wanted = Beside {
+            absent: vec![Capability::Webhook],
+            admin: Some(pair("g", "h")),
+            users: vec![pair("a@b", "c:d"), pair("e", "f")],
+            webhook_secret: Some("s".into()),
+        };
+        assert_eq!(found, wanted);
         assert!(
             rest.contains("version = 1") && rest.contains("[token]") && !rest.contains("absent")
         );
-        let (rest, all) = absent("version = 1".into()).unwrap();
-        assert_eq!((rest.as_str(), all.len()), ("version = 1", 0));
+        let (rest, found) = beside("version = 1".into()).unwrap();
+        assert_eq!((rest.as_str(), found), ("version = 1\n", Beside::default()));
         for wrong in [
             "absent = [\"serch\"]",
             "absent = \"search\"",
             "absent = [1]",
+            "users = \"a:b\"",
+            "users = [\"ab\"]",
+            "users = [\":b\"]",
+            "admin = [\"a:b\"]",
+            "webhook_secret = 7",
         ] {
-            assert!(
-                absent(wrong.into()).unwrap_err().contains("absent"),
-                "{wrong}"
-            );
+            let name = wrong.split(' ').next().unwrap();
+            let told = beside(wrong.into()).unwrap_err();
+            assert!(told.contains(&format!("`{name}`")), "{wrong}: {told}");
         }
+        assert!(
+            !beside("users = [\"secret\"]".into())
+                .unwrap_err()
+                .contains("secret")
+        );
     }
 }

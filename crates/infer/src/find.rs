@@ -37,6 +37,8 @@ pub(crate) struct Search<'s, 't> {
     pub(crate) opens: Option<Route>,
     /// Paths of logins that open to any password.
     pub(crate) careless: Vec<String>,
+    /// Whether the words for roles are known.
+    pub(crate) roles_told: bool,
     why: Reasons,
     seen: BTreeSet<Capability>,
 }
@@ -76,6 +78,7 @@ impl<'s, 't> Search<'s, 't> {
             made: None,
             opens: None,
             careless: Vec::new(),
+            roles_told: false,
             why: Reasons::new(),
             seen: BTreeSet::new(),
         }

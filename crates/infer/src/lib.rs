@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 
 use model::{Binding, Capability};
 
-pub use file::{absent, write as write_config};
+pub use file::{Beside, beside, write as write_config};
 pub use hint::{Field, Hint, Hints};
 pub use openapi::{PLACES as OPENAPI_PLACES, read as read_openapi};
 pub use talk::Talk;
@@ -41,6 +41,8 @@ pub use talk::Talk;
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     pub admin: Option<(String, String)>,
+    /// Accounts that are no admin's, for an app where nobody can register.
+    pub users: Vec<(String, String)>,
     pub webhook_secret: Option<String>,
     /// Whether what this made may be deleted again, to see that deleting works: on a copy alone, since a route that only looks
     /// as if it deletes users may delete something else.

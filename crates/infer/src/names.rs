@@ -74,6 +74,19 @@ pub(crate) const ROLE: &[&str] = &[
     "access",
     "permission",
 ];
+/// Flags that say who is an admin.
+pub(crate) const ADMIN: &[&str] = &[
+    "isadmin",
+    "admin",
+    "isstaff",
+    "staff",
+    "issuperuser",
+    "superuser",
+    "isadministrator",
+    "administrator",
+    "useradmin",
+    "isuseradmin",
+];
 pub(crate) const FILE: &[&str] = &[
     "file",
     "upload",

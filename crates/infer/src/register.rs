@@ -93,7 +93,7 @@ impl Search<'_, '_> {
                 }
             }
         }
-        self.only_the_admin(&logins)
+        self.only_the_given(&logins)
     }
 
     /// Registers in one form, with more where an answer asks for it.

@@ -233,6 +233,14 @@ impl Search<'_, '_> {
                 });
             }
         }
+        // Under a name of its own, a scheme may be a provider's all the same.
+        for scheme in [Scheme::Stripe, Scheme::Svix] {
+            all.extend(headers.iter().map(|header| Signature {
+                header: header.clone(),
+                prefix: String::new(),
+                scheme,
+            }));
+        }
         all
     }
 

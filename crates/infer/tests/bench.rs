@@ -7,6 +7,7 @@
 
 mod support;
 
+use model::binding::{Scheme, Signature};
 use model::{Binding, Body, Capability, Carrier};
 use reference::{Shape, Twin, Weakness};
 use support::{bag, differences, infer_of, served};
@@ -48,6 +49,34 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         (
             "nothing shared with the contract",
             reference::other_binding(),
+        ),
+        (
+            "successes that lead on, other words for roles, events signed as Stripe does",
+            {
+                // What a registration wants besides has tests of its own, `registrations.rs`.
+                let mut binding = reference::demanding_binding();
+                for route in binding.routes.values_mut() {
+                    route.also.clear();
+                }
+                binding
+            },
+        ),
+        (
+            "a flag for admins, events signed as Svix does",
+            changed(|binding| {
+                binding.roles = [("admin", true), ("user", false)]
+                    .map(|(role, flag)| (role.to_owned(), flag.into()))
+                    .into();
+                for of in [Capability::Me, Capability::Users] {
+                    read(binding, of, &[("role", "/is_admin")]);
+                }
+                send(binding, Capability::ChangeRole, &[("role", "is_admin")]);
+                binding.signature = Signature {
+                    header: "svix-signature".into(),
+                    prefix: String::new(),
+                    scheme: Scheme::Svix,
+                };
+            }),
         ),
         (
             "OAuth2 form login at /token, token under access_token",
@@ -370,14 +399,14 @@ fn what_was_found_is_written_and_read_again() {
     let given = reference::other_binding();
     let (target, _) = served(&Twin::secure().bound(given.clone()));
     let found = infer_of(&target, &bag(&given), "seed");
-    let (text, absent) = infer::absent(infer::write_config(&found)).unwrap();
+    let (text, beside) = infer::beside(infer::write_config(&found)).unwrap();
     assert_eq!(
         exploit::parse_binding(&text).unwrap(),
         found.binding,
         "{text}"
     );
     let unseen: Vec<_> = found.unbound.iter().filter(|one| !one.seen).collect();
-    assert_eq!(absent.len(), unseen.len(), "{absent:?}");
+    assert_eq!(beside.absent.len(), unseen.len(), "{beside:?}");
 }
 
 /// One of a list, by a number that changes with every call.

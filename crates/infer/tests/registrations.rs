@@ -401,7 +401,7 @@ fn further_fields_are_learned_from_what_refuses_them() {
             let field = if camels { camel(field) } else { field };
             assert_eq!(register.also[&format!("/{field}")], value, "{name}");
         }
-        let (text, _) = infer::absent(infer::write_config(&found)).unwrap();
+        let (text, _) = infer::beside(infer::write_config(&found)).unwrap();
         assert_eq!(
             exploit::parse_binding(&text).unwrap(),
             found.binding,

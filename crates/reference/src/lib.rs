@@ -33,7 +33,7 @@ mod uploads;
 mod weakness;
 mod webhooks;
 
-pub use bindings::{contract, other_binding};
+pub use bindings::{contract, demanding_binding, other_binding};
 pub use server::{App, Running};
 pub use settings::{Settings, StartError};
 pub use shape::{LimitStyle, RefusalStyle, Shape};

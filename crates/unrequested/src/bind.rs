@@ -11,7 +11,7 @@ use model::{Binding, Capability, Cause, Fault, Step};
 use crate::cli::Check;
 use crate::exit::Fatal;
 use crate::progress::Progress;
-use crate::target::Stand;
+use crate::target::{Known, Stand};
 
 /// A binding, and where it is from.
 pub(crate) struct Offer {
@@ -21,6 +21,8 @@ pub(crate) struct Offer {
     /// For the screen.
     pub(crate) lines: Vec<String>,
     pub(crate) inferred: Option<Inferred>,
+    /// Accounts and secrets that a file or the command line told.
+    pub(crate) known: Known,
 }
 
 impl Offer {
@@ -34,7 +36,18 @@ impl Offer {
                 vec![line.to_owned()]
             },
             inferred: None,
+            known: Known::default(),
         }
+    }
+
+    /// The command line's word goes before the file's.
+    fn tell(&mut self, check: &Check) {
+        let said = said(check);
+        if !said.users.is_empty() {
+            self.known.users = said.users;
+        }
+        self.known.admin = said.admin.or(self.known.admin.take());
+        self.known.webhook_secret = said.webhook_secret.or(self.known.webhook_secret.take());
     }
 
     fn found(inferred: Inferred) -> Self {
@@ -48,12 +61,34 @@ impl Offer {
                 .collect(),
             lines: lines(&inferred),
             inferred: Some(inferred),
+            known: Known::default(),
         }
+    }
+}
+
+/// What the command line told.
+pub(crate) fn said(check: &Check) -> Known {
+    Known {
+        admin: check.admin.clone(),
+        users: check.user.clone(),
+        webhook_secret: check.webhook_secret.clone(),
     }
 }
 
 /// The binding of a folder's app. A copy is booted for the search, and ended before anything is attacked.
 pub(crate) fn of_folder(
+    tree: &Path,
+    plan: &Plan,
+    check: &Check,
+    seed: &Seed,
+    progress: &Progress,
+) -> Result<Offer, Fatal> {
+    let mut offer = folder(tree, plan, check, seed, progress)?;
+    offer.tell(check);
+    Ok(offer)
+}
+
+fn folder(
     tree: &Path,
     plan: &Plan,
     check: &Check,
@@ -75,7 +110,7 @@ pub(crate) fn of_folder(
     for health in paths.into_iter().skip(usize::from(named.is_empty())) {
         let mut plan = plan.clone();
         plan.health = health;
-        let stand = Stand::new(plan, exploit::contract());
+        let stand = Stand::new(plan, exploit::contract()).knowing(said(check));
         booted = stand.target(&[]).ok().map(|(target, ..)| (target, stand));
         if booted.is_some() {
             break;
@@ -95,6 +130,17 @@ pub(crate) fn of_folder(
 
 /// The binding of an app that runs already; its source, where it is known, gives hints.
 pub(crate) fn of_running(
+    target: &Target,
+    check: &Check,
+    seed: &Seed,
+    progress: &Progress,
+) -> Result<Offer, Fatal> {
+    let mut offer = attached(target, check, seed, progress)?;
+    offer.tell(check);
+    Ok(offer)
+}
+
+fn attached(
     target: &Target,
     check: &Check,
     seed: &Seed,
@@ -133,13 +179,13 @@ fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
     };
     let wrong =
         |error: &dyn std::fmt::Display| Fatal::usage(format!("{}: {error}", path.display()));
-    let (text, absent) = infer::absent(text).map_err(|error| wrong(&error))?;
+    let (text, beside) = infer::beside(text).map_err(|error| wrong(&error))?;
     let binding = exploit::parse_binding(&text).map_err(|error| wrong(&error))?;
     let mut offer = Offer::known(binding, &format!(" Bound as {} says.", path.display()));
     // A file that leaves a route out must not make what needs it "not applicable" by that alone.
     offer.unbound = Capability::ALL
         .into_iter()
-        .filter(|one| offer.binding.route(*one).is_none() && !absent.contains(one))
+        .filter(|one| offer.binding.route(*one).is_none() && !beside.absent.contains(one))
         .map(|capability| Unbound {
             capability,
             why: format!(
@@ -149,6 +195,11 @@ fn written(tree: Option<&Path>, check: &Check) -> Result<Option<Offer>, Fatal> {
             seen: true,
         })
         .collect();
+    offer.known = Known {
+        admin: beside.admin,
+        users: beside.users,
+        webhook_secret: beside.webhook_secret,
+    };
     Ok(Some(offer))
 }
 
@@ -221,6 +272,7 @@ fn on(target: &Target, hints: &Hints, seed: &Seed, may_delete: bool) -> Inferred
     let mut talk = talk(target, &dial, &seed.letters("infer", 24));
     let given = Given {
         admin: target.given.admin.clone(),
+        users: target.given.users.clone(),
         webhook_secret: target.given.webhook_secret.clone(),
         may_delete,
     };

@@ -47,12 +47,34 @@ impl Dial for InBox {
     }
 }
 
+/// What the user told of accounts and secrets that the app has by itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) admin: Option<(String, String)>,
+    pub(crate) users: Vec<(String, String)>,
+    pub(crate) webhook_secret: Option<String>,
+}
+
+impl Known {
+    /// Puts it in the place of what the tool set.
+    pub(crate) fn told(&self, given: &mut Given) {
+        given.users.clone_from(&self.users);
+        if self.admin.is_some() {
+            given.admin.clone_from(&self.admin);
+        }
+        if self.webhook_secret.is_some() {
+            given.webhook_secret.clone_from(&self.webhook_secret);
+        }
+    }
+}
+
 /// Boots copies of one app and counts what CPU time they used.
 #[derive(Clone)]
 pub(crate) struct Stand {
     plan: Arc<Plan>,
     binding: Arc<Binding>,
     literals: Arc<Vec<String>>,
+    known: Arc<Known>,
     /// Milliseconds of CPU that ended copies used.
     spent: Arc<AtomicU64>,
     lethal: Option<Arc<Lethal>>,
@@ -78,9 +100,16 @@ impl Stand {
             plan: Arc::new(plan),
             binding: Arc::new(binding),
             literals: Arc::new(literals),
+            known: Arc::default(),
             spent: Arc::default(),
             lethal: None,
         }
+    }
+
+    #[must_use]
+    pub(crate) fn knowing(self, known: Known) -> Self {
+        let known = Arc::new(known);
+        Self { known, ..self }
     }
 
     /// All copies end at this request, counted over them all, and at every later one.
@@ -104,7 +133,7 @@ impl Stand {
         let (boot, cell) = (running.boot, running.cell.clone());
         let settings = &self.plan.settings;
         let set = |name: &str, value: &str| (!without.contains(&name)).then(|| value.to_owned());
-        let given = Given {
+        let mut given = Given {
             jwt_secret: set("JWT_SECRET", &settings.jwt_secret),
             webhook_secret: set("WEBHOOK_SECRET", &settings.webhook_secret),
             admin: Some((
@@ -119,6 +148,7 @@ impl Stand {
                 .iter()
                 .any(|one| one.split('=').next() == Some("APP_ENV")),
         };
+        self.known.told(&mut given);
         let target = Target {
             at: Endpoint {
                 address: running.address,

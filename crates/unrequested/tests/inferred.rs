@@ -34,7 +34,7 @@ fn check(dir: &Path, tree: &Path, more: &[&str]) -> Checked {
         said: String::from_utf8_lossy(&output.stderr).into_owned(),
         run: serde_json::from_slice(&output.stdout).unwrap_or_default(),
         binding: fs::read_to_string(&config).ok().map(|text| {
-            let (text, _) = infer::absent(text).unwrap();
+            let (text, _) = infer::beside(text).unwrap();
             exploit::parse_binding(&text).unwrap()
         }),
     }

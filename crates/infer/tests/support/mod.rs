@@ -67,6 +67,7 @@ pub(crate) fn infer_of(target: &Target, hints: &Hints, seed: &str) -> Inferred {
     let dial = |from| target.dial.socket(from);
     let mut talk = Talk::new(&dial, target.at.address, &target.at.host, seed);
     let given = Given {
+        users: Vec::new(),
         admin: target.given.admin.clone(),
         webhook_secret: target.given.webhook_secret.clone(),
         may_delete: true,

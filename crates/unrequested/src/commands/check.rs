@@ -107,7 +107,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     tell(&offer, &tree, check, &progress)?;
                     bind::keep(&context.dir, &row.id, &offer.binding)?;
                     plan.health = bind::health(&offer.binding);
-                    let stand = Stand::new(plan, offer.binding);
+                    let stand = Stand::new(plan, offer.binding).knowing(offer.known);
                     progress.line(&format!(
                         " A copy is booted in its production profile; box: {}.",
                         stand.level()
@@ -168,6 +168,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             tell(&offer, std::path::Path::new("."), check, &progress)?;
             bind::keep(&context.dir, &row.id, &offer.binding)?;
             target.binding = Arc::new(offer.binding);
+            offer.known.told(&mut target.given);
             let mut new = unit("none", "unknown", None);
             new.session.clone_from(&shown);
             let id = context.ledger.begin_unit(&row.id, &new)?;
@@ -447,7 +448,6 @@ fn development(check: &Check, at: &Endpoint, progress: &Progress) -> bool {
 }
 
 fn running(check: &Check, at: Endpoint, production: bool) -> Target {
-    let admin = check.admin.as_ref().and_then(|text| text.split_once(':'));
     let dial: Arc<dyn exploit::Dial> = if at.address.ip().is_loopback() {
         Arc::new(Host)
     } else {
@@ -462,8 +462,8 @@ fn running(check: &Check, at: Endpoint, production: bool) -> Target {
         given: Given {
             jwt_secret: None,
             webhook_secret: check.webhook_secret.clone(),
-            admin: admin.map(|(email, password)| (email.to_owned(), password.to_owned())),
-            users: Vec::new(),
+            admin: check.admin.clone(),
+            users: check.user.clone(),
             cors_origins: check.cors_origins.clone(),
             literals: check
                 .source
