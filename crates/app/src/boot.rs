@@ -347,7 +347,14 @@ impl Plan {
         env.retain(|(name, _)| !set.iter().any(|(other, _)| other == name));
         env.extend(set.iter().map(|(name, value)| (*name, value.into())));
         let known: Vec<&str> = env.iter().map(|(name, _)| *name).collect();
-        let wanted = env::wanted(&self.tree, &self.settings.jwt_secret, database, &known);
+        let settings = &self.settings;
+        let values = [
+            ("JWT_SECRET", settings.jwt_secret.as_str()),
+            ("WEBHOOK_SECRET", &settings.webhook_secret),
+            ("ADMIN_EMAIL", &settings.admin_email),
+            ("ADMIN_PASSWORD", &settings.admin_password),
+        ];
+        let wanted = env::wanted(&self.tree, &values, database, &known);
         let wanted = wanted
             .into_iter()
             .filter(|one| {

@@ -4,7 +4,14 @@ use std::path::Path;
 
 use crate::tree::{read_text, source_files};
 
-/// Other names for the secret that signs tokens or sessions: they get the contract's value, and go when it goes.
+/// Other names for the contract's variables: they get its values, and go when it goes.
+const NAMES: [(&str, &[&str]); 4] = [
+    ("JWT_SECRET", SECRETS),
+    ("WEBHOOK_SECRET", WEBHOOKS),
+    ("ADMIN_EMAIL", EMAILS),
+    ("ADMIN_PASSWORD", PASSWORDS),
+];
+/// What signs tokens or sessions.
 const SECRETS: &[&str] = &[
     "SECRET_KEY",
     "JWT_SECRET_KEY",
@@ -19,6 +26,34 @@ const SECRETS: &[&str] = &[
     "DJANGO_SECRET_KEY",
     "JWT_KEY",
     "APP_SECRET_KEY",
+];
+const WEBHOOKS: &[&str] = &[
+    "WEBHOOK_SIGNING_SECRET",
+    "WEBHOOK_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_ENDPOINT_SECRET",
+    "STRIPE_SIGNING_SECRET",
+    "GITHUB_WEBHOOK_SECRET",
+    "SVIX_SECRET",
+    "SVIX_WEBHOOK_SECRET",
+    "CLERK_WEBHOOK_SECRET",
+    "CLERK_WEBHOOK_SIGNING_SECRET",
+    "RESEND_WEBHOOK_SECRET",
+    "PAYMENT_WEBHOOK_SECRET",
+];
+const EMAILS: &[&str] = &[
+    "FIRST_SUPERUSER",
+    "SUPERUSER_EMAIL",
+    "DJANGO_SUPERUSER_EMAIL",
+    "INITIAL_ADMIN_EMAIL",
+    "DEFAULT_ADMIN_EMAIL",
+];
+const PASSWORDS: &[&str] = &[
+    "FIRST_SUPERUSER_PASSWORD",
+    "SUPERUSER_PASSWORD",
+    "DJANGO_SUPERUSER_PASSWORD",
+    "INITIAL_ADMIN_PASSWORD",
+    "DEFAULT_ADMIN_PASSWORD",
 ];
 const EXAMPLES: &[&str] = &[
     ".env.example",
@@ -41,8 +76,6 @@ const MODES: &[&str] = &[
     "FLASK_DEBUG",
     "DJANGO_DEBUG",
 ];
-const SIGNS: &str = "JWT_SECRET";
-
 /// One variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Variable {
@@ -52,8 +85,13 @@ pub(crate) struct Variable {
     pub(crate) with: Option<&'static str>,
 }
 
-/// What the tree wants. `known` are the names that are set anyway.
-pub(crate) fn wanted(tree: &Path, secret: &str, database: &Path, known: &[&str]) -> Vec<Variable> {
+/// What the tree wants. `set` are the contract's variables, `known` the names that are set anyway.
+pub(crate) fn wanted(
+    tree: &Path,
+    set: &[(&str, &str)],
+    database: &Path,
+    known: &[&str],
+) -> Vec<Variable> {
     let mut all: Vec<Variable> = Vec::new();
     let mut add = |name: &str, value: String, with| {
         if !known.contains(&name) && !all.iter().any(|one| one.name == name) {
@@ -69,9 +107,17 @@ pub(crate) fn wanted(tree: &Path, secret: &str, database: &Path, known: &[&str])
         .find_map(|name| read_text(tree, name))
         .unwrap_or_default();
     let source = source(tree);
-    for name in SECRETS {
-        if source.contains(name) || text.contains(name) {
-            add(name, secret.to_owned(), Some(SIGNS));
+    for (of, names) in NAMES {
+        let Some((_, value)) = set.iter().find(|(name, _)| *name == of) else {
+            continue;
+        };
+        for name in names {
+            // Pydantic's settings are fields in lower case.
+            let field = name.to_lowercase();
+            if [&source, &text].iter().any(|text| names_it(text, name)) || names_it(&source, &field)
+            {
+                add(name, (*value).to_owned(), Some(of));
+            }
         }
     }
     for line in text.lines() {
@@ -109,6 +155,16 @@ pub(crate) fn wanted(tree: &Path, secret: &str, database: &Path, known: &[&str])
     all
 }
 
+/// Whether a text has the name, and not only as a part of a longer one.
+fn names_it(text: &str, name: &str) -> bool {
+    let part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let bytes = text.as_bytes();
+    text.match_indices(name).any(|(at, _)| {
+        !part(at.checked_sub(1).and_then(|before| bytes.get(before)))
+            && !part(bytes.get(at + name.len()))
+    })
+}
+
 /// All source as one text; large files left out.
 fn source(tree: &Path) -> String {
     let mut all = String::new();
@@ -138,10 +194,13 @@ mod tests {
         std::fs::write(folder.path().join(".env.example"), example).unwrap();
         std::fs::write(
             folder.path().join("a.js"),
-            "session({ secret: process.env.SESSION_SECRET })",
+            "session({ secret: process.env.SESSION_SECRET }); hook(process.env.STRIPE_WEBHOOK_SECRET, MY_SVIX_SECRET)",
         )
         .unwrap();
-        let found = wanted(folder.path(), "s3", Path::new("/data/app.db"), &["PORT"]);
+        let fields = "class Settings(BaseSettings):\n    auth_secret: str\n";
+        std::fs::write(folder.path().join("settings.py"), fields).unwrap();
+        let set = [("JWT_SECRET", "s3"), ("WEBHOOK_SECRET", "w4")];
+        let found = wanted(folder.path(), &set, Path::new("/data/app.db"), &["PORT"]);
         let shown: Vec<_> = found
             .iter()
             .map(|one| (one.name.as_str(), one.value.as_str(), one.with))
@@ -150,7 +209,9 @@ mod tests {
             shown,
             [
                 ("SECRET_KEY", "s3", Some("JWT_SECRET")),
+                ("AUTH_SECRET", "s3", Some("JWT_SECRET")),
                 ("SESSION_SECRET", "s3", Some("JWT_SECRET")),
+                ("STRIPE_WEBHOOK_SECRET", "w4", Some("WEBHOOK_SECRET")),
                 ("DATABASE_URL", "sqlite+aiosqlite:////data/app.db", None),
                 ("MODE", "fast", None),
             ]
