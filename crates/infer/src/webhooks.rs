@@ -39,6 +39,8 @@ const WANTED: [Wanted; 3] = [
     ("type", names::EVENT_TYPE),
     ("data", names::EVENT_DATA),
 ];
+/// Deliveries that are tried.
+const MOST: u32 = 90;
 /// Headers of schemes that also sign a time, and what the library is called that reads them.
 const PROVIDERS: [(&str, Scheme, &str); 3] = [
     ("Stripe-Signature", Scheme::Stripe, "stripe"),
@@ -86,10 +88,15 @@ impl Search<'_, '_> {
                 events + if is_admin(hint) { 3 } else { 0 }
             }
         });
-        let signatures = self.signatures();
+        let mut left = MOST;
         for (hint, method) in takers.into_iter().take(3) {
+            let signatures = self.signatures(&hint);
             for form in forms(&hint, &method, &WANTED, &[Body::Json]) {
                 for signature in &signatures {
+                    if left == 0 {
+                        return;
+                    }
+                    left -= 1;
                     let id = format!("evt_{}", self.talk.letters(14));
                     let Some(status) = self.deliver(&form, signature, &secret, &id) else {
                         return;
@@ -184,7 +191,7 @@ impl Search<'_, '_> {
     }
 
     /// Headers and prefixes that the app may want, those that its source names first.
-    fn signatures(&self) -> Vec<Signature> {
+    fn signatures(&self, hint: &Hint) -> Vec<Signature> {
         let looks = |word: &&String| {
             let lower = word.to_ascii_lowercase();
             let header = lower
@@ -198,6 +205,9 @@ impl Search<'_, '_> {
                     .any(|part| lower.contains(part))
         };
         let mut headers: Vec<String> = self.hints.words.iter().filter(looks).cloned().collect();
+        // FastAPI makes a header's name of its parameter's.
+        let parameters = hint.words.iter().map(|word| word.replace('_', "-"));
+        headers.extend(parameters.filter(|word| looks(&word)));
         headers.sort_by_key(|name| !name.to_ascii_lowercase().contains("signature"));
         headers.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
         headers.truncate(4);
