@@ -1,4 +1,4 @@
-"""A status board without registration: accounts are seeded from the environment, opaque tokens in a header of its own."""
+"""A status board without registration: accounts are seeded, the admin's from the environment, opaque tokens in a header of its own."""
 import os
 import secrets
 
@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 users = {os.environ["ADMIN_EMAIL"]: os.environ["ADMIN_PASSWORD"]}
+users.update({f"{name}@board.example": f"{name} on watch" for name in ("ada", "bo", "cy", "di")})
 tokens = {}
 board = []
 

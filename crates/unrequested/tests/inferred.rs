@@ -125,6 +125,86 @@ fn each_sample_is_judged_as_was_written_down() {
     fs::remove_dir_all(&dir).unwrap();
 }
 
+/// Where nobody can register, accounts that are there serve; what is about registering stays undecided.
+#[test]
+fn accounts_that_are_there_already_serve_as_users() {
+    let dir = folder("seeded");
+    let tree = Path::new(SAMPLES).join("seeded-users");
+    let accounts =
+        ["ada", "bo", "cy", "di"].map(|name| format!("{name}@board.example:{name} on watch"));
+    let named = |many: usize| -> Vec<&str> {
+        let all = accounts[..many].iter();
+        all.flat_map(|account| ["--user", account.as_str()])
+            .collect()
+    };
+    let word = |checked: &Checked, id: &str| {
+        let verdicts = checked.run["sessions"][0]["verdicts"].as_array().unwrap();
+        let one = verdicts.iter().find(|one| one["exploit"] == id).unwrap();
+        (
+            one["verdict"].as_str().unwrap().to_owned(),
+            one["reason"].to_string(),
+        )
+    };
+    let checked = check(&dir, &tree, &named(4));
+    assert_eq!(checked.code, Some(10), "{}", checked.said);
+    for (id, wanted) in [
+        ("missing-token", "resisted"),
+        ("sql-injection-login", "resisted"),
+        ("account-enumeration", "resisted"),
+        ("docs-in-production", "resisted"),
+        ("login-rate-limit", "exploited"),
+        ("security-headers", "exploited"),
+        ("weak-password", "inconclusive"),
+        ("duplicate-registration", "inconclusive"),
+    ] {
+        let (got, why) = word(&checked, id);
+        assert_eq!(got, wanted, "{id}: {why}");
+    }
+    assert!(
+        word(&checked, "weak-password")
+            .1
+            .contains("register is not bound")
+    );
+    // The same from the file, which a person corrected.
+    let file = dir.join("corrected.toml");
+    let text = fs::read_to_string(dir.join("found.toml")).unwrap();
+    let users = format!("users = {:?}\n", &accounts[..1]);
+    fs::write(&file, users + &text).unwrap();
+    let more = [
+        "--config",
+        file.to_str().unwrap(),
+        "--only",
+        "missing-token,account-enumeration",
+    ];
+    let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+        .arg("--dir")
+        .arg(&dir)
+        .arg("check")
+        .arg(&tree)
+        .args(["--format", "json"])
+        .args(more)
+        .output()
+        .unwrap();
+    let checked = Checked {
+        code: output.status.code(),
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        run: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+        binding: None,
+    };
+    assert_eq!(
+        word(&checked, "missing-token").0,
+        "resisted",
+        "{}",
+        checked.said
+    );
+    let (got, why) = word(&checked, "account-enumeration");
+    assert!(
+        got == "inconclusive" && why.contains("more users than the 1"),
+        "{got}: {why}"
+    );
+    fs::remove_dir_all(&dir).unwrap();
+}
+
 /// What is needed is said within seconds, with two ways on, and the decisions are printed.
 #[test]
 fn an_app_that_needs_a_server_is_not_half_booted() {
