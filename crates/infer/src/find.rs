@@ -37,6 +37,8 @@ pub(crate) struct Search<'s, 't> {
     pub(crate) opens: Option<Route>,
     /// Paths of logins that open to any password.
     pub(crate) careless: Vec<String>,
+    /// Forms of pages that were looked at.
+    pub(crate) forms: Vec<Hint>,
     why: Reasons,
     seen: BTreeSet<Capability>,
 }
@@ -76,6 +78,7 @@ impl<'s, 't> Search<'s, 't> {
             made: None,
             opens: None,
             careless: Vec::new(),
+            forms: Vec::new(),
             why: Reasons::new(),
             seen: BTreeSet::new(),
         }
@@ -149,10 +152,11 @@ impl<'s, 't> Search<'s, 't> {
 
     /// Whether another capability is bound to this route already.
     pub(crate) fn is_taken(&self, hint: &Hint, method: &str) -> bool {
-        self.binding
-            .routes
-            .values()
-            .any(|route| route.path == hint.path && route.method == method)
+        let same = |route: &Route| {
+            let hidden = |(name, value)| route.also.get(name) == Some(value);
+            route.path == hint.path && route.method == method && hint.hidden.iter().all(hidden)
+        };
+        self.binding.routes.values().any(same)
     }
 
     /// Hints with so many parameters, by a score; those with none are left out.
@@ -162,8 +166,28 @@ impl<'s, 't> Search<'s, 't> {
         parameters: usize,
         score: impl Fn(&Hint) -> i32,
     ) -> Vec<(Hint, String)> {
+        self.rank(self.hints.routes.iter(), methods, parameters, score)
+    }
+
+    /// The same for what makes and opens accounts, with the forms of pages.
+    pub(crate) fn ranked_with_forms(
+        &self,
+        methods: &[&str],
+        score: impl Fn(&Hint) -> i32,
+    ) -> Vec<(Hint, String)> {
+        let all = self.hints.routes.iter().chain(&self.forms);
+        self.rank(all, methods, 0, score)
+    }
+
+    fn rank<'h>(
+        &self,
+        hints: impl Iterator<Item = &'h Hint>,
+        methods: &[&str],
+        parameters: usize,
+        score: impl Fn(&Hint) -> i32,
+    ) -> Vec<(Hint, String)> {
         let mut all: Vec<(i32, usize, Hint, String)> = Vec::new();
-        for hint in &self.hints.routes {
+        for hint in hints {
             if hint.parameters() != parameters || hint.is_dangerous() || !hint.is(methods) {
                 continue;
             }
