@@ -152,11 +152,10 @@ impl<'s, 't> Search<'s, 't> {
 
     /// Whether another capability is bound to this route already.
     pub(crate) fn is_taken(&self, hint: &Hint, method: &str) -> bool {
-        let same = |route: &Route| {
-            let hidden = |(name, value)| route.also.get(name) == Some(value);
-            route.path == hint.path && route.method == method && hint.hidden.iter().all(hidden)
-        };
-        self.binding.routes.values().any(same)
+        self.binding
+            .routes
+            .values()
+            .any(|route| route.path == hint.path && route.method == method)
     }
 
     /// Hints with so many parameters, by a score; those with none are left out.
