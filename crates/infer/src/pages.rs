@@ -67,7 +67,8 @@ impl Search<'_, '_> {
 
     /// Where pages ask for passwords by no form that a browser without scripts could send.
     pub(crate) fn accounts_without_forms(&mut self) {
-        let asks = |page: &&Hint| opens_accounts(page) > 0 && acts(page);
+        let shown = |page: &Hint| self.forms.iter().any(|form| form.path == page.path);
+        let asks = |page: &&Hint| opens_accounts(page) > 0 && acts(page) && !shown(page);
         if let Some(page) = self.hints.pages.iter().find(asks) {
             let why = format!(
                 "the page {} asks for it, but shows no form of a server action to somebody without scripts",

@@ -80,7 +80,8 @@ impl Search<'_, '_> {
         let logins = self.ranked_with_forms(&["POST", "PUT"], |hint| {
             account_score(hint, LOGIN, REGISTER)
         });
-        if registers.is_empty() || logins.is_empty() {
+        let by_forms = |all: &[(Hint, String)]| all.iter().all(|(hint, _)| !hint.hidden.is_empty());
+        if by_forms(&registers) || by_forms(&logins) {
             self.accounts_without_forms();
         }
         let mut more = More {

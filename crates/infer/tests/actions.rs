@@ -27,6 +27,8 @@ struct Style {
     guests: bool,
     /// The page shows nothing to a browser without scripts.
     bare: bool,
+    /// Only the sign-in shows a form.
+    half: bool,
 }
 
 #[derive(Default)]
@@ -63,6 +65,8 @@ impl App {
                 (200, String::new(), json!({"email": email}).to_string())
             }
             ("GET /", _) if self.style.bare => page("<div id=root></div>"),
+            ("GET /", _) if self.style.half => page(FORMS.split_once("</form>").unwrap().0),
+            ("GET /join", _) => page("<div id=root></div>"),
             ("GET /", _) => page(FORMS),
             ("GET /write", Some(_)) => page(NOTE),
             ("POST /", _) if form.contains_key("$ACTION_ID_aa") => {
@@ -159,7 +163,15 @@ fn found(style: Style) -> (Inferred, Arc<App>) {
     hints.routes.push(Hint::new("GET", "/api/me"));
     for (path, words) in [
         ("/", ["email", "password", "FormData"]),
-        ("/write", ["title", "body", "FormData"]),
+        (
+            "/join",
+            [
+                "email",
+                "password",
+                if style.half { "FormData" } else { "h1" },
+            ],
+        ),
+        ("/write", ["title", "body", "main"]),
         ("/about", ["h1", "p", "main"]),
     ] {
         let mut page = Hint::new("GET", path);
@@ -233,4 +245,15 @@ fn a_page_without_a_form_is_named_and_nothing_is_said_to_be_absent() {
     }
     let why = &found.why_not(Capability::Register).unwrap().why;
     assert!(why.contains("the page / asks for it"), "{why}");
+}
+
+#[test]
+fn the_page_that_shows_no_form_is_named_and_not_the_other() {
+    let (found, _) = found(Style {
+        half: true,
+        ..Style::default()
+    });
+    assert_eq!(found.bound(), [Capability::Health]);
+    let why = &found.why_not(Capability::Register).unwrap().why;
+    assert!(why.contains("the page /join asks for it"), "{why}");
 }
