@@ -19,16 +19,22 @@ const FORMS: &str = r#"<form action="" encType="multipart/form-data" method="POS
     name="password"/><input type="password" name="again"/><button>Sign up</button></form>"#;
 const NOTE: &str = r#"<form method="POST"><input type="hidden" name="$ACTION_ID_cc"/><input name="title"/><textarea name="body"></textarea></form>"#;
 
+/// What the start page shows to a browser without scripts.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Shows {
+    #[default]
+    Both,
+    SignIn,
+    Nothing,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Style {
     /// Opens to any password.
     careless: bool,
     /// A wrong password is given a session, too: nobody's.
     guests: bool,
-    /// The page shows nothing to a browser without scripts.
-    bare: bool,
-    /// Only the sign-in shows a form.
-    half: bool,
+    shows: Shows,
 }
 
 #[derive(Default)]
@@ -64,8 +70,10 @@ impl App {
             ("GET /api/me", Some(email)) => {
                 (200, String::new(), json!({"email": email}).to_string())
             }
-            ("GET /", _) if self.style.bare => page("<div id=root></div>"),
-            ("GET /", _) if self.style.half => page(FORMS.split_once("</form>").unwrap().0),
+            ("GET /", _) if self.style.shows == Shows::Nothing => page("<div id=root></div>"),
+            ("GET /", _) if self.style.shows == Shows::SignIn => {
+                page(FORMS.split_once("</form>").unwrap().0)
+            }
             ("GET /join", _) => page("<div id=root></div>"),
             ("GET /", _) => page(FORMS),
             ("GET /write", Some(_)) => page(NOTE),
@@ -168,7 +176,11 @@ fn found(style: Style) -> (Inferred, Arc<App>) {
             [
                 "email",
                 "password",
-                if style.half { "FormData" } else { "h1" },
+                if style.shows == Shows::SignIn {
+                    "FormData"
+                } else {
+                    "h1"
+                },
             ],
         ),
         ("/write", ["title", "body", "main"]),
@@ -232,7 +244,7 @@ fn an_action_that_opens_to_any_password_is_no_login() {
 #[test]
 fn a_page_without_a_form_is_named_and_nothing_is_said_to_be_absent() {
     let (found, _) = found(Style {
-        bare: true,
+        shows: Shows::Nothing,
         ..Style::default()
     });
     assert_eq!(found.bound(), [Capability::Health]);
@@ -250,7 +262,7 @@ fn a_page_without_a_form_is_named_and_nothing_is_said_to_be_absent() {
 #[test]
 fn the_page_that_shows_no_form_is_named_and_not_the_other() {
     let (found, _) = found(Style {
-        half: true,
+        shows: Shows::SignIn,
         ..Style::default()
     });
     assert_eq!(found.bound(), [Capability::Health]);
