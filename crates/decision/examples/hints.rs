@@ -5,7 +5,7 @@
 fn main() {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
     let found = decision::hints(folder.as_ref());
-    for route in &found.routes {
+    for route in found.routes.iter().chain(&found.pages) {
         let words: Vec<&str> = route.words.iter().map(String::as_str).collect();
         println!(
             "{} {}  {}:{}\n    {}",

@@ -8,6 +8,7 @@ use foldhash::HashSet;
 
 use crate::index::{Call, Index};
 use crate::project::{At, Project, Thing};
+use crate::routes;
 use crate::source;
 use crate::tree::{Kind, Lang, NONE};
 
@@ -27,6 +28,8 @@ pub struct RouteHint {
 #[derive(Debug, Clone, Default)]
 pub struct SourceHints {
     pub routes: Vec<RouteHint>,
+    /// Pages that may show a form whose taker no path names: a server action.
+    pub pages: Vec<RouteHint>,
     /// Strings that may be a header, a cookie, or what stands before a signature.
     pub words: BTreeSet<String>,
 }
@@ -63,6 +66,16 @@ fn of(index: &Index) -> SourceHints {
     }
     loose(index, &mut found.routes);
     found.routes.truncate(MOST_ROUTES);
+    for (path, at) in routes::pages(index).into_iter().take(MOST_ROUTES) {
+        let span = project.span(at);
+        found.pages.push(RouteHint {
+            method: "GET".to_owned(),
+            path,
+            file: span.file,
+            line: span.line,
+            words: words(index, &[at], at),
+        });
+    }
     for (number, tree) in project.trees.iter().enumerate() {
         for id in 0..tree.nodes.len() as u32 {
             let at = At {
@@ -414,4 +427,42 @@ fn prefixes(index: &Index) -> Vec<String> {
     }
     found.retain(|one| one.len() > 1 && one.len() < 60 && !one.contains(['*', ' ']));
     found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What takes a form has no path: its words are those of the page that shows it.
+    #[test]
+    fn pages_name_what_their_forms_and_actions_do() {
+        let files = [
+            ("package.json", r#"{"dependencies": {"next": "14.2.35"}}"#),
+            (
+                "src/app/(auth)/join/page.tsx",
+                "import { JoinForm } from './form';\nexport default function Page() { return <main><JoinForm /></main>; }",
+            ),
+            (
+                "src/app/(auth)/join/form.tsx",
+                "'use client';\nimport { join } from '../../actions';\nexport function JoinForm() {\n  const [state, action] = \
+                 useFormState(join, {});\n  return <form action={action}><input type='email' name='email' /></form>;\n}",
+            ),
+            (
+                "src/app/actions.ts",
+                "'use server';\nexport async function join(state, form: FormData) { return form.get('passphrase'); }",
+            ),
+            ("src/app/@modal/(.)join/page.tsx", "export default () => null;"),
+            ("src/app/application/page.tsx", "export default () => <p>none</p>;"),
+            ("src/application/page.tsx", "export default () => null;"),
+        ]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let found = hints_of(&files);
+        let paths: Vec<&str> = found.pages.iter().map(|page| page.path.as_str()).collect();
+        assert_eq!(paths, ["/join", "/application"]);
+        for word in ["email", "passphrase", "FormData"] {
+            assert!(found.pages[0].words.contains(word), "{word}");
+            assert!(!found.pages[1].words.contains(word), "{word}");
+        }
+        assert!(found.routes.is_empty());
+    }
 }

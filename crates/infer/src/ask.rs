@@ -50,6 +50,9 @@ pub(crate) fn forms(hint: &Hint, method: &str, wanted: &[Wanted], bodies: &[Body
     if let Some(route) = written(hint, method, wanted) {
         all.push(route);
     }
+    if !hint.hidden.is_empty() {
+        return all;
+    }
     let names: Vec<Vec<String>> = wanted
         .iter()
         .map(|(canonical, list)| called(hint, canonical, list))
@@ -103,6 +106,7 @@ fn written(hint: &Hint, method: &str, wanted: &[Wanted]) -> Option<Route> {
     let body = hint.body?;
     let mut route = plain(method, &hint.path);
     route.body = body;
+    route.also.clone_from(&hint.hidden);
     for (canonical, list) in wanted {
         let mut ranked: Vec<(usize, &str)> = hint
             .fields
@@ -224,9 +228,8 @@ pub(crate) fn request(
         None => route.path.clone(),
     };
     let pairs = || -> Vec<String> {
-        inputs
-            .iter()
-            .map(|(name, value)| format!("{}={}", escape(route.field(name)), escape(&text(value))))
+        all_of(route, inputs)
+            .map(|(name, value)| format!("{}={}", escape(name), escape(&text(value))))
             .collect()
     };
     let (mut kind, mut body) = (None, Vec::new());
@@ -300,6 +303,22 @@ fn put(at: &mut Value, parts: &[&str], value: &Value) {
     put(inner, rest, value);
 }
 
+/// What is sent, and what is sent beside it.
+fn all_of<'a>(
+    route: &'a Route,
+    inputs: &'a [(&'a str, Value)],
+) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let named = inputs
+        .iter()
+        .map(|(name, value)| (route.field(name), value));
+    named.chain(
+        route
+            .also
+            .iter()
+            .map(|(name, value)| (name.as_str(), value)),
+    )
+}
+
 fn multipart(
     route: &Route,
     inputs: &[(&str, Value)],
@@ -307,8 +326,8 @@ fn multipart(
     boundary: &str,
 ) -> Vec<u8> {
     let mut out = Vec::new();
-    for (name, value) in inputs {
-        let (name, value) = (route.field(name), text(value));
+    for (name, value) in all_of(route, inputs) {
+        let value = text(value);
         out.extend_from_slice(
             format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"

@@ -59,6 +59,15 @@ pub fn write(found: &Inferred) -> String {
         let _ = writeln!(out, "[roles]\n{words}");
     }
     out.push_str("[routes]\n");
+    let built = |route: &Route| {
+        route
+            .also
+            .keys()
+            .any(|name| name.starts_with(crate::pages::ACTION))
+    };
+    if binding.routes.values().any(built) {
+        out.push_str("# Fields named $ACTION_... are those of one build: after another, find them out again.\n");
+    }
     for capability in Capability::ALL {
         let name = capability.name();
         let _ = if let Some(route) = binding.route(capability) {

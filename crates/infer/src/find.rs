@@ -39,6 +39,8 @@ pub(crate) struct Search<'s, 't> {
     pub(crate) careless: Vec<String>,
     /// Whether the words for roles are known.
     pub(crate) roles_told: bool,
+    /// Forms of pages that were looked at.
+    pub(crate) forms: Vec<Hint>,
     why: Reasons,
     seen: BTreeSet<Capability>,
 }
@@ -79,6 +81,7 @@ impl<'s, 't> Search<'s, 't> {
             opens: None,
             careless: Vec::new(),
             roles_told: false,
+            forms: Vec::new(),
             why: Reasons::new(),
             seen: BTreeSet::new(),
         }
@@ -165,8 +168,28 @@ impl<'s, 't> Search<'s, 't> {
         parameters: usize,
         score: impl Fn(&Hint) -> i32,
     ) -> Vec<(Hint, String)> {
+        self.rank(self.hints.routes.iter(), methods, parameters, score)
+    }
+
+    /// The same for what makes and opens accounts, with the forms of pages.
+    pub(crate) fn ranked_with_forms(
+        &self,
+        methods: &[&str],
+        score: impl Fn(&Hint) -> i32,
+    ) -> Vec<(Hint, String)> {
+        let all = self.hints.routes.iter().chain(&self.forms);
+        self.rank(all, methods, 0, score)
+    }
+
+    fn rank<'h>(
+        &self,
+        hints: impl Iterator<Item = &'h Hint>,
+        methods: &[&str],
+        parameters: usize,
+        score: impl Fn(&Hint) -> i32,
+    ) -> Vec<(Hint, String)> {
         let mut all: Vec<(i32, usize, Hint, String)> = Vec::new();
-        for hint in &self.hints.routes {
+        for hint in hints {
             if hint.parameters() != parameters || hint.is_dangerous() || !hint.is(methods) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! What is known of an app's routes before anything is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::Body;
 use serde_json::Value;
@@ -30,11 +30,15 @@ pub struct Hint {
     /// Exact, where a document says so.
     pub fields: Vec<Field>,
     pub body: Option<Body>,
+    /// What a page's form sends beside what a person fills in, as it is. Its fields are then all there are.
+    pub hidden: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct Hints {
     pub routes: Vec<Hint>,
+    /// Pages that may show forms; no routes for anything else.
+    pub pages: Vec<Hint>,
     /// Strings of the whole app: names of headers and cookies, what stands before a signature.
     pub words: BTreeSet<String>,
 }
@@ -85,6 +89,7 @@ impl Hints {
     /// Adds what another source of hints knows; what a document says of fields stands.
     pub fn merge(&mut self, other: Self) {
         self.words.extend(other.words);
+        self.pages.extend(other.pages);
         for hint in other.routes {
             let same = |known: &&mut Hint| {
                 known.path == hint.path
@@ -178,11 +183,11 @@ mod tests {
         other.body = Some(Body::Json);
         let mut hints = Hints {
             routes: vec![one],
-            words: BTreeSet::new(),
+            ..Hints::default()
         };
         hints.merge(Hints {
             routes: vec![other],
-            words: BTreeSet::new(),
+            ..Hints::default()
         });
         assert_eq!(hints.routes.len(), 1);
         assert_eq!(hints.routes[0].words.len(), 2);

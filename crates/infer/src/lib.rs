@@ -19,10 +19,12 @@ mod files;
 mod find;
 mod further;
 mod hint;
+mod html;
 mod json;
 mod names;
 mod notes;
 mod openapi;
+mod pages;
 mod refusal;
 mod register;
 mod talk;
@@ -86,19 +88,24 @@ impl Inferred {
 pub fn infer(talk: &mut Talk<'_>, hints: &Hints, given: &Given) -> Inferred {
     let mut search = find::Search::new(talk, hints, given);
     search.health();
+    search.account_pages();
     let signed_in = search.accounts();
     if signed_in {
         search.files();
         search.notes();
+        search.own_pages();
         search.webhooks();
         search.users();
         search.delete_last();
+        search.what_forms_hide();
     }
     let (binding, mut why, mut seen) = search.end();
     // What was never looked for may be there.
     let cut = if talk.is_over() {
         Some("the search ended before it was looked for")
-    } else if !signed_in && hints.routes.iter().any(find::signs_in) {
+    } else if !signed_in
+        && (hints.routes.iter().any(find::signs_in) || pages::ask_for_accounts(hints))
+    {
         Some("nobody could be signed in")
     } else {
         None

@@ -10,7 +10,7 @@ use crate::find::{Asked, Search, absent, fit, json as read};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
-const PATHS: &[&str] = &[
+pub(crate) const PATHS: &[&str] = &[
     "notes",
     "memos",
     "posts",

@@ -8,6 +8,7 @@ use wire::Reply;
 use crate::find::json;
 use crate::further::is_known;
 use crate::hint::Hint;
+use crate::html::{self, Control};
 use crate::names;
 
 /// A field that an answer names, and what a form gives it.
@@ -245,85 +246,22 @@ fn words(text: &str, hint: &Hint, into: &mut Vec<Named>) {
     }
 }
 
-/// The fields of the form that asks for a password.
+/// The fields of the form that asks for a password. What a page hides was made for one visit.
 fn form(page: &str) -> Vec<Named> {
     let mut found = Vec::new();
-    let lower = page.to_ascii_lowercase();
-    let mut rest = 0;
-    while let Some(start) = lower[rest..].find("<form").map(|at| at + rest) {
-        let end = lower[start..]
-            .find("</form")
-            .map_or(lower.len(), |at| at + start);
-        rest = end;
-        let inside = &page[start..end];
-        let all = inputs(inside);
-        if lower[start..end].contains("password") && all.len() > 1 {
-            for (name, value) in all {
-                add(&name, value, &mut found);
+    for form in html::forms(page) {
+        let all: Vec<Control> = html::controls(form.inside)
+            .into_iter()
+            .filter(|one| !one.is_pressed() && !matches!(one.kind.as_str(), "hidden" | "file"))
+            .collect();
+        if form.inside.to_ascii_lowercase().contains("password") && all.len() > 1 {
+            for one in all {
+                add(&one.name, one.value.map(Value::String), &mut found);
             }
             break;
         }
     }
     found
-}
-
-/// Names in a form, and what a box or a list has for its value. What a page hides was made for one visit.
-fn inputs(form: &str) -> Vec<(String, Option<Value>)> {
-    let mut all = Vec::new();
-    let lower = form.to_ascii_lowercase();
-    for (at, _) in lower.match_indices('<') {
-        let end = form[at..].find('>').map_or(form.len(), |end| at + end);
-        let tag = &form[at..end];
-        let is = |name: &str| lower[at + 1..].starts_with(name);
-        if !(is("input") || is("select") || is("textarea")) {
-            continue;
-        }
-        let Some(name) = attribute(tag, "name") else {
-            continue;
-        };
-        let value = match attribute(tag, "type").unwrap_or_default().as_str() {
-            "hidden" | "submit" | "button" | "image" | "reset" | "file" => continue,
-            "checkbox" => Some(attribute(tag, "value").unwrap_or_else(|| "on".to_owned())),
-            "radio" => attribute(tag, "value"),
-            _ if is("select") => {
-                let inside = lower[end..]
-                    .find("</select")
-                    .map_or(form.len(), |to| end + to);
-                form[end..inside]
-                    .split("<option")
-                    .skip(1)
-                    .filter_map(|option| attribute(option.split('>').next()?, "value"))
-                    .find(|value| !value.is_empty())
-            }
-            _ => None,
-        };
-        all.push((name, value.map(Value::String)));
-    }
-    all
-}
-
-fn attribute(tag: &str, name: &str) -> Option<String> {
-    let lower = tag.to_ascii_lowercase();
-    let at = lower
-        .match_indices(name)
-        .find(|(at, _)| {
-            let before = lower[..*at].ends_with(char::is_whitespace);
-            before && lower[at + name.len()..].trim_start().starts_with('=')
-        })
-        .map(|(at, _)| at)?;
-    let value = tag[at + name.len()..]
-        .trim_start()
-        .strip_prefix('=')?
-        .trim_start();
-    let quoted = value.chars().next().filter(|c| matches!(c, '"' | '\''));
-    let text = match quoted {
-        Some(quote) => value[1..].split(quote).next(),
-        None => value
-            .split(|c: char| c.is_whitespace() || c == '>')
-            .next()
-            .map(|text| text.trim_end_matches('/')),
-    };
-    text.map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -74,12 +74,16 @@ enum Tried {
 impl Search<'_, '_> {
     /// Finds how accounts are made and opened; whether there is one now.
     pub(crate) fn accounts(&mut self) -> bool {
-        let registers = self.ranked(&["POST", "PUT"], 0, |hint| {
+        let registers = self.ranked_with_forms(&["POST", "PUT"], |hint| {
             account_score(hint, REGISTER, LOGIN)
         });
-        let logins = self.ranked(&["POST", "PUT"], 0, |hint| {
+        let logins = self.ranked_with_forms(&["POST", "PUT"], |hint| {
             account_score(hint, LOGIN, REGISTER)
         });
+        let by_forms = |all: &[(Hint, String)]| all.iter().all(|(hint, _)| !hint.hidden.is_empty());
+        if by_forms(&registers) || by_forms(&logins) {
+            self.accounts_without_forms();
+        }
         let mut more = More {
             left: MOST_FURTHER,
             pages: BTreeMap::new(),
@@ -206,7 +210,7 @@ impl Search<'_, '_> {
             wants: wants.clone(),
         });
         self.token_of_registration(&mut form, reply, &account);
-        form.also = wants.also();
+        form.also.extend(wants.also());
         self.bind_success(Capability::Register, form, reply.status);
         self.user = Some(account);
         self.sign_in_the_admin();
@@ -256,6 +260,11 @@ impl Search<'_, '_> {
         }
         self.sign_in(&email, &password)
     }
+}
+
+/// Points for what may do either.
+pub(crate) fn opens_accounts(hint: &Hint) -> i32 {
+    account_score(hint, REGISTER, LOGIN).max(account_score(hint, LOGIN, REGISTER))
 }
 
 /// Points for a route that makes or opens accounts: it takes a password, and its path says which of the two it is.

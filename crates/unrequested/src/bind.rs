@@ -121,7 +121,7 @@ fn folder(
         return Ok(Offer::known(exploit::contract(), ""));
     };
     hints.merge(served(&target));
-    if hints.routes.is_empty() {
+    if hints.routes.is_empty() && hints.pages.is_empty() {
         let line = " No route was found in the source or in an OpenAPI document; the contract's are tried.";
         return Ok(Offer::known(exploit::contract(), line));
     }
@@ -155,7 +155,7 @@ fn attached(
         return Ok(Offer::known(exploit::contract(), ""));
     }
     hints.merge(served(target));
-    if hints.routes.is_empty() {
+    if hints.routes.is_empty() && hints.pages.is_empty() {
         let line = " No source and no OpenAPI document: the contract's routes are tried. Name its folder: --source .";
         return Ok(Offer::known(exploit::contract(), line));
     }
@@ -218,9 +218,14 @@ fn hints_of(tree: &Path) -> Hints {
     }
     let source = decision::hints(tree);
     let mut read = Hints {
-        routes: Vec::new(),
         words: source.words,
+        ..Hints::default()
     };
+    for page in source.pages {
+        let mut hint = Hint::new(&page.method, &page.path);
+        hint.words = page.words;
+        read.pages.push(hint);
+    }
     for route in source.routes {
         let mut hint = Hint::new(&route.method, &route.path);
         hint.words = route.words;
@@ -396,7 +401,10 @@ pub(crate) fn of_run(dir: &Path, run: &str) -> Result<Binding, Fatal> {
 
 /// The facts of an exploit that met a capability which is there but not bound: nothing was decided about the app.
 pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound]) -> Option<Ran> {
-    let missing = ran.facts.missing?;
+    let missing = match ran.facts.missing {
+        Some(missing) => missing,
+        None => passed_over(ran, unbound)?,
+    };
     let one = unbound.iter().find(|one| one.capability == missing)?;
     let mut facts = ran.facts.clone();
     facts.missing = None;
@@ -413,6 +421,19 @@ pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound]) -> Option<Ran> {
         attempt: ran.attempt,
         repeat: ran.repeat,
     })
+}
+
+/// What an exploit looks at where an app has it, and leaves out where it is not bound. Where it is there all the same, not every
+/// look was made, and nothing was resisted; what was seen in the others stays.
+fn passed_over(ran: &Ran, unbound: &[Unbound]) -> Option<Capability> {
+    let looks: &[Capability] = match ran.id {
+        "missing-token" => &[Capability::CreateNote, Capability::Upload],
+        "default-secret" => &[Capability::Webhook],
+        _ => return None,
+    };
+    let there = |one: &&Capability| unbound.iter().any(|known| known.capability == **one);
+    let whole = ran.facts.stop.is_none() && ran.facts.beside.is_none();
+    looks.iter().find(there).copied().filter(|_| whole)
 }
 
 #[cfg(test)]
@@ -447,5 +468,44 @@ mod tests {
         assert_eq!(judge(&told.facts).word(), Word::Inconclusive);
         assert!(judge(&told.facts).why().contains("it answered 500"));
         assert!(not_absent(&ran, &[seen(Capability::Me)]).is_none());
+    }
+
+    #[test]
+    fn what_was_passed_over_is_not_resisted() {
+        let looked = |held| model::Observation {
+            label: "A's me is shown without a token".into(),
+            sees: model::Sees::Status(vec![200]),
+            held,
+            replied: true,
+            exchange: None,
+        };
+        let ran = |id, held| Ran {
+            id,
+            facts: Facts {
+                before: Some(true),
+                control: Some(false),
+                planned: 1,
+                looked: vec![looked(held)],
+                after: Some(true),
+                ..Facts::default()
+            },
+            exchanges: Vec::new(),
+            took: Duration::ZERO,
+            attempt: 1,
+            repeat: false,
+        };
+        let notes = [Unbound {
+            capability: Capability::CreateNote,
+            why: "a server action".into(),
+            seen: true,
+        }];
+        let word = |ran: &Ran, unbound: &[Unbound]| {
+            judge(&not_absent(ran, unbound).as_ref().unwrap_or(ran).facts).word()
+        };
+        let resisted = ran("missing-token", false);
+        assert_eq!(word(&resisted, &[]), Word::Resisted);
+        assert_eq!(word(&resisted, &notes), Word::Inconclusive);
+        assert_eq!(word(&ran("missing-token", true), &notes), Word::Exploited);
+        assert_eq!(word(&ran("weak-password", false), &notes), Word::Resisted);
     }
 }

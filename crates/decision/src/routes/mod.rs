@@ -6,6 +6,8 @@ mod fastapi;
 mod flask;
 mod nextjs;
 
+pub(crate) use nextjs::pages;
+
 use crate::index::Index;
 use crate::project::{At, Thing};
 use crate::tree::{Kind, NONE};

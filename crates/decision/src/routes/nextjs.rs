@@ -77,6 +77,36 @@ pub(super) fn find(index: &Index) -> Vec<Route> {
     found
 }
 
+/// The pages below `app/`, each with the function that makes it: what it shows may be a form that posts to its own path.
+pub(crate) fn pages(index: &Index) -> Vec<(String, At)> {
+    let project = &index.project;
+    if !project.manifests.script.has("next") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (number, tree) in project.trees.iter().enumerate() {
+        let path = tree.path.strip_prefix("src/").unwrap_or(&tree.path);
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            continue;
+        };
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        let below = folder
+            .strip_prefix("app")
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let (Some(rest), "page") = (below, stem) else {
+            continue;
+        };
+        // A slot's page is shown inside another, one behind `(.)` instead of another.
+        let whole = |part: &str| !part.starts_with('@') && !part.starts_with("(.");
+        if let Some((handler, _)) = exported(index, number as u32, "default")
+            && rest.split('/').all(whole)
+        {
+            found.push((shown(rest), handler));
+        }
+    }
+    found
+}
+
 /// The paths that a middleware says it is for; `None` where it says none, or in a way that is not read.
 fn matchers(index: &Index, file: u32) -> Option<Vec<String>> {
     let project = &index.project;
