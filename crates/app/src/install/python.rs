@@ -93,6 +93,7 @@ pub(super) fn install(
             .collect(),
         links: Vec::new(),
         cached,
+        remark: None,
     };
     if claim.is_complete() {
         return Ok(installed(true));

@@ -72,6 +72,7 @@ pub(super) fn install(
         read: vec![folder.clone(), tools.home.clone()],
         links: Vec::new(),
         cached,
+        remark: None,
     };
     if claim.is_complete() {
         return Ok(installed(true));
