@@ -115,6 +115,64 @@ fn node_s_versions_are_those_of_the_lock_file() {
     }
 }
 
+#[test]
+fn python_s_versions_are_those_of_the_lock_file() {
+    for (name, file) in [
+        ("uv", "uv.lock"),
+        ("poetry", "poetry.lock"),
+        ("pipenv", "Pipfile.lock"),
+    ] {
+        let bench = Bench::of(name);
+        let installed = bench.install("flask");
+        let script = "import importlib.metadata as m
+print(sorted((one.name.lower(), one.version) for one in m.distributions()))
+import h2, httpx, click";
+        let output = Command::new(installed.bin.join("python"))
+            .args(["-I", "-c", script])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{name}: {output:?}");
+        for wanted in [
+            "('click', '8.1.0')",
+            "('httpx', '0.26.0')",
+            "('h2', '4.4.1')",
+        ] {
+            assert!(text.contains(wanted), "{name}: {text}");
+        }
+        for other in ["pytest", "colorama"] {
+            assert!(!text.contains(other), "{name}: {text}");
+        }
+        let said = installed.remark.unwrap();
+        assert!(said.contains(&format!("those of {file}")), "{said}");
+    }
+}
+
+#[test]
+fn a_python_package_that_is_not_the_locked_one_is_refused() {
+    let bench = Bench::of("pipenv");
+    let path = bench.tree().join("Pipfile.lock");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, after) = text.split_once("\"click\": {").unwrap();
+    // The two hashes of click are first; all those behind them are wrong as well.
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    let after: Vec<String> = after
+        .split("sha256:")
+        .enumerate()
+        .map(|(at, part)| {
+            if at == 0 {
+                part.to_owned()
+            } else {
+                format!("{wrong}{}", &part[64..])
+            }
+        })
+        .collect();
+    fs::write(&path, format!("{before}\"click\": {{{}", after.concat())).unwrap();
+    let flask = framework::find("flask").unwrap();
+    let error = app::install(&bench.tree(), flask, &bench.workshop).unwrap_err();
+    assert!(error.to_string().to_lowercase().contains("hash"), "{error}");
+}
+
 /// Another version's hash: the package is not taken.
 #[test]
 fn a_package_that_is_not_the_locked_one_is_refused() {

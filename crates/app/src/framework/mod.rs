@@ -121,7 +121,7 @@ pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
     }
 }
 
-/// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`.
+/// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`, else `Pipfile`.
 pub(crate) fn requirements(tree: &Path) -> Vec<String> {
     if let Some(text) = read_text(tree, "requirements.txt") {
         return text
@@ -133,8 +133,23 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
             .map(str::to_owned)
             .collect();
     }
+    let ranges = |list: &toml::Table| {
+        list.iter()
+            .filter(|(name, _)| *name != "python")
+            .filter_map(|(name, wanted)| of_poetry(name, wanted))
+            .collect()
+    };
     let Some(text) = read_text(tree, "pyproject.toml") else {
-        return Vec::new();
+        return read_text(tree, "Pipfile")
+            .and_then(|text| {
+                Some(ranges(
+                    text.parse::<toml::Table>()
+                        .ok()?
+                        .get("packages")?
+                        .as_table()?,
+                ))
+            })
+            .unwrap_or_default();
     };
     let Ok(project) = text.parse::<toml::Table>() else {
         return Vec::new();
@@ -152,16 +167,11 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
     project
         .get("tool")
         .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table())
-        .map(|list| {
-            list.iter()
-                .filter(|(name, _)| *name != "python")
-                .filter_map(|(name, wanted)| of_poetry(name, wanted))
-                .collect()
-        })
+        .map(ranges)
         .unwrap_or_default()
 }
 
-/// Poetry's `^1.2` and `{ version = "~1.2", extras = ["x"] }` as a requirement line; what is no version of an index, not.
+/// Pipenv's ranges are everybody's. Poetry's `^1.2` and `{ version = "~1.2", extras = ["x"] }` as a requirement line; what is no version of an index, not.
 fn of_poetry(name: &str, wanted: &toml::Value) -> Option<String> {
     let table = wanted.as_table();
     let version = wanted

@@ -5,7 +5,11 @@
 
 mod bun;
 mod layout;
+mod pipenv;
 mod pnpm;
+mod poetry;
+mod python;
+mod uv;
 mod yarn;
 
 use std::path::Path;
@@ -15,6 +19,7 @@ use serde_json::Value;
 use crate::tree::read_file;
 pub(crate) use layout::Layout;
 use layout::{Graph, Need, Package};
+pub(crate) use python::{Pins, Python, of_python};
 
 /// Why a lock file is not followed.
 type Unfit = String;
