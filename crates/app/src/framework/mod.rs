@@ -1,5 +1,6 @@
 //! The frameworks, one file each.
 
+mod actix;
 mod axum;
 mod django;
 mod express;
@@ -52,8 +53,21 @@ pub struct Build {
     pub drops: &'static [&'static str],
 }
 
+/// A release build, whose profile is the app's own; only its programs are used afterwards.
+const CARGO: Build = Build {
+    command: &["cargo", "build", "--release"],
+    keeps: &["target"],
+    drops: &[
+        "target/release/deps",
+        "target/release/build",
+        "target/release/.fingerprint",
+        "target/release/incremental",
+        "target/release/examples",
+    ],
+};
+
 /// All frameworks, in the order in which they are tried.
-pub const ALL: [&Framework; 10] = [
+pub const ALL: [&Framework; 11] = [
     &fastapi::FASTAPI,
     &nextjs::NEXTJS,
     &flask::FLASK,
@@ -64,6 +78,7 @@ pub const ALL: [&Framework; 10] = [
     &express::EXPRESS,
     &hono::HONO,
     &axum::AXUM,
+    &actix::ACTIX,
 ];
 
 impl Framework {
@@ -251,6 +266,7 @@ pub fn manifests(tree: &Path) -> Vec<PathBuf> {
     [
         "requirements.txt",
         "pyproject.toml",
+        "Pipfile",
         "package.json",
         "Cargo.toml",
         "go.mod",
