@@ -12,7 +12,7 @@ mod python;
 mod uv;
 mod yarn;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -68,9 +68,11 @@ pub(crate) fn of_node(tree: &Path, manifest: &[u8]) -> Node {
         (None, None) => others.first().map(|(file, _)| *file),
     };
     let Some(file) = chosen else {
+        let above = above(tree);
+        let why = "it is that of a workspace above the folder that is checked";
         return Node {
             versions: Versions::Ranges,
-            remark: None,
+            remark: above.map(|file| not_followed(&file.display().to_string(), why)),
         };
     };
     let (versions, mut remark) = match (file, read_file(tree, file)) {
@@ -100,6 +102,25 @@ pub(crate) fn of_node(tree: &Path, manifest: &[u8]) -> Node {
         remark = Some(remark.map_or(more.clone(), |first| format!("{first} {more}")));
     }
     Node { versions, remark }
+}
+
+/// The lock file of a workspace that a tree may be a member of.
+fn above(tree: &Path) -> Option<PathBuf> {
+    const HIGHEST: usize = 6;
+    let tree = tree.canonicalize().ok()?;
+    for folder in tree.ancestors().skip(1).take(HIGHEST) {
+        let manifest = read_file(folder, "package.json").unwrap_or_default();
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+        if manifest.get("workspaces").is_some() || folder.join("pnpm-workspace.yaml").is_file() {
+            let files = NPM.into_iter().chain(OTHERS.map(|(file, _)| file));
+            let mut paths = files.map(|file| folder.join(file));
+            return paths.find(|path| path.is_file());
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    None
 }
 
 pub(crate) fn not_followed(file: &str, why: &str) -> String {

@@ -375,3 +375,23 @@ fn of_several_lock_files_the_named_managers_is_taken_and_the_rest_is_said() {
         "{said}"
     );
 }
+
+#[test]
+fn the_lock_file_of_a_workspace_above_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let member = folder.path().join("apps/api");
+    fs::create_dir_all(&member).unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let said = || of_node(&member, b"{}").remark;
+    write("yarn.lock", "");
+    write("package.json", "{}");
+    assert_eq!(said(), None);
+    write("package.json", r#"{"workspaces": ["apps/*"]}"#);
+    let text = said().unwrap();
+    assert!(
+        text.contains("yarn.lock was not followed") && text.contains("of a workspace above"),
+        "{text}"
+    );
+    fs::create_dir(folder.path().join("apps/.git")).unwrap();
+    assert_eq!(said(), None);
+}
