@@ -61,7 +61,7 @@ fn read_token(request: &HttpRequest) -> Option<SignedIn> {
 }
 
 #[post("/sign-up")]
-async fn sign_up(
+pub async fn sign_up(
     state: web::Data<State>,
     body: web::Json<Credentials>,
 ) -> Result<HttpResponse, Error> {
@@ -90,7 +90,7 @@ async fn sign_up(
 }
 
 #[post("/sign-in")]
-async fn sign_in(
+pub async fn sign_in(
     state: web::Data<State>,
     body: web::Json<Credentials>,
 ) -> Result<HttpResponse, Error> {
@@ -119,7 +119,7 @@ async fn sign_in(
 }
 
 #[get("/me")]
-async fn me(state: web::Data<State>, user: SignedIn) -> Result<HttpResponse, Error> {
+pub async fn me(state: web::Data<State>, user: SignedIn) -> Result<HttpResponse, Error> {
     let tables = state.tables.lock().unwrap();
     let account = tables.accounts.iter().find(|one| one.id == user.id);
     let account = account.ok_or_else(|| ErrorUnauthorized("sign in first"))?;
