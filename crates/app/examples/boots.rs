@@ -59,6 +59,7 @@ fn main() {
             bin: Some(installed.bin),
             read: installed.read,
             links: installed.links,
+            remark: installed.remark,
             built,
             command: None,
             settings,

@@ -51,6 +51,8 @@ pub struct Plan {
     pub read: Vec<PathBuf>,
     /// What each copy gets under these names: links to what is shared.
     pub links: Vec<(String, PathBuf)>,
+    /// For people: whose lock file the packages' versions are from, or why one was not followed.
+    pub remark: Option<String>,
     /// What was built of the tree, to be laid over each copy.
     pub built: Option<PathBuf>,
     /// What is started when the tree has no `start.sh`.

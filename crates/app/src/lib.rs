@@ -8,6 +8,7 @@ mod env;
 pub mod framework;
 mod install;
 mod literals;
+mod lock;
 mod needs;
 mod packages;
 mod start;

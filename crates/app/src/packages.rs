@@ -47,6 +47,20 @@ pub(crate) fn packages(tree: &Path) -> Vec<Package> {
         .collect()
 }
 
+/// The program of the packages that depend on a framework, if there is one only.
+pub(crate) fn program(tree: &Path, dependency: &str) -> Option<Vec<String>> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let programs: Vec<String> = packages(tree)
+        .iter()
+        .filter(|package| package.dependencies().any(|name| name == dependency))
+        .flat_map(Package::programs)
+        .collect();
+    match programs.as_slice() {
+        [one] if one.chars().all(plain) => Some(vec![format!("target/release/{one}")]),
+        _ => None,
+    }
+}
+
 fn manifest(folder: &Path) -> Option<toml::Table> {
     let text = read_text(folder, "Cargo.toml")?;
     text.parse().ok()

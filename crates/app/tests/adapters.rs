@@ -50,6 +50,7 @@ fn plan(framework: &'static Framework, folder: &Path) -> Plan {
         bin: Some(installed.bin),
         read: installed.read,
         links: installed.links,
+        remark: installed.remark,
         built,
         command: None,
         settings,

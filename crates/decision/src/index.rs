@@ -489,7 +489,7 @@ fn is_method_of_object(tree: &crate::tree::Tree, id: Id) -> bool {
 }
 
 /// Calls that make an app.
-const APPS: [&str; 9] = [
+const APPS: [&str; 10] = [
     "fastapi.FastAPI",
     "flask.Flask",
     "starlette.applications.Starlette",
@@ -497,6 +497,7 @@ const APPS: [&str; 9] = [
     "fastify",
     "hono.Hono",
     "axum.Router.new",
+    "actix_web.App.new",
     "django.core.wsgi.get_wsgi_application",
     "http.createServer",
 ];

@@ -204,7 +204,7 @@ fn manifest(app: &App<'_>) -> String {
         .map(|span| span.file.as_str());
     let known = match app.session.framework.as_str() {
         "nextjs" | "express" => "package.json",
-        "axum" => "Cargo.toml",
+        "axum" | "actix" => "Cargo.toml",
         _ => "",
     };
     if known.is_empty() {

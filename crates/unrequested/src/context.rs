@@ -100,6 +100,7 @@ impl Context {
         plan.built = app::build(tree, framework, &installed, settings, &workshop)?;
         plan.read = installed.read;
         plan.links = installed.links;
+        plan.remark = installed.remark;
         plan.bin = Some(installed.bin);
         Ok(plan)
     }
@@ -110,6 +111,7 @@ impl Context {
             framework: None,
             read: Vec::new(),
             links: Vec::new(),
+            remark: None,
             built: None,
             bin: None,
             command: None,

@@ -61,15 +61,6 @@ pub(crate) fn tell(
 /// What somebody may wonder about before their app is booted.
 pub(crate) fn remarks(tree: &Path) -> Vec<String> {
     let mut lines = Vec::new();
-    let has = |name: &str| tree.join(name).is_file();
-    let other = ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"]
-        .into_iter()
-        .find(|name| has(name));
-    if let Some(name) = other.filter(|_| !has("package-lock.json")) {
-        lines.push(format!(
-            " {name} is not read: npm installs what package.json allows, perhaps other versions."
-        ));
-    }
     for folder in ["", "prisma", "data", "db", "instance"] {
         for entry in std::fs::read_dir(tree.join(folder))
             .into_iter()
@@ -104,18 +95,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_read_and_what_is_copied_is_said() {
+    fn what_is_copied_is_said() {
         let folder = tempfile::tempdir().unwrap();
         assert!(remarks(folder.path()).is_empty());
         std::fs::create_dir(folder.path().join("prisma")).unwrap();
-        for name in ["pnpm-lock.yaml", "prisma/dev.db", "prisma/schema.prisma"] {
+        for name in ["prisma/dev.db", "prisma/schema.prisma"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let lines = remarks(folder.path());
-        assert_eq!(lines.len(), 2);
-        assert!(
-            lines[0].starts_with(" pnpm-lock.yaml is not read")
-                && lines[1].starts_with(" prisma/dev.db: a copy")
-        );
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].starts_with(" prisma/dev.db: a copy"));
     }
 }

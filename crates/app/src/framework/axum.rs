@@ -6,39 +6,20 @@
 
 use std::path::Path;
 
-use super::{Build, Framework, Language};
-use crate::packages::{Package, packages};
+use super::{CARGO, Framework, Language};
+use crate::packages::program;
 
 pub(super) static AXUM: Framework = Framework {
     id: "axum",
     name: "axum",
     language: Language::Rust,
     dependency: "axum",
-    build: Some(Build {
-        command: &["cargo", "build", "--release"],
-        keeps: &["target"],
-        drops: &[
-            "target/release/deps",
-            "target/release/build",
-            "target/release/.fingerprint",
-            "target/release/incremental",
-            "target/release/examples",
-        ],
-    }),
+    build: Some(CARGO),
     start,
     environment: &[],
     source: include_str!("axum.rs"),
 };
 
 fn start(tree: &Path) -> Option<Vec<String>> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let programs: Vec<String> = packages(tree)
-        .iter()
-        .filter(|package| package.dependencies().any(|name| name == AXUM.dependency))
-        .flat_map(Package::programs)
-        .collect();
-    match programs.as_slice() {
-        [one] if one.chars().all(plain) => Some(vec![format!("target/release/{one}")]),
-        _ => None,
-    }
+    program(tree, AXUM.dependency)
 }

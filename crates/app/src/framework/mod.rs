@@ -1,5 +1,6 @@
 //! The frameworks, one file each.
 
+mod actix;
 mod axum;
 mod django;
 mod express;
@@ -52,8 +53,21 @@ pub struct Build {
     pub drops: &'static [&'static str],
 }
 
+/// A release build, whose profile is the app's own; only its programs are used afterwards.
+const CARGO: Build = Build {
+    command: &["cargo", "build", "--release"],
+    keeps: &["target"],
+    drops: &[
+        "target/release/deps",
+        "target/release/build",
+        "target/release/.fingerprint",
+        "target/release/incremental",
+        "target/release/examples",
+    ],
+};
+
 /// All frameworks, in the order in which they are tried.
-pub const ALL: [&Framework; 10] = [
+pub const ALL: [&Framework; 11] = [
     &fastapi::FASTAPI,
     &nextjs::NEXTJS,
     &flask::FLASK,
@@ -64,6 +78,7 @@ pub const ALL: [&Framework; 10] = [
     &express::EXPRESS,
     &hono::HONO,
     &axum::AXUM,
+    &actix::ACTIX,
 ];
 
 impl Framework {
@@ -121,7 +136,7 @@ pub fn direct_dependencies(tree: &Path, language: Language) -> Vec<String> {
     }
 }
 
-/// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`.
+/// The requirement lines of a Python tree: `requirements.txt`, else `pyproject.toml`, else `Pipfile`.
 pub(crate) fn requirements(tree: &Path) -> Vec<String> {
     if let Some(text) = read_text(tree, "requirements.txt") {
         return text
@@ -133,8 +148,23 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
             .map(str::to_owned)
             .collect();
     }
+    let ranges = |list: &toml::Table| {
+        list.iter()
+            .filter(|(name, _)| *name != "python")
+            .filter_map(|(name, wanted)| of_poetry(name, wanted))
+            .collect()
+    };
     let Some(text) = read_text(tree, "pyproject.toml") else {
-        return Vec::new();
+        return read_text(tree, "Pipfile")
+            .and_then(|text| {
+                Some(ranges(
+                    text.parse::<toml::Table>()
+                        .ok()?
+                        .get("packages")?
+                        .as_table()?,
+                ))
+            })
+            .unwrap_or_default();
     };
     let Ok(project) = text.parse::<toml::Table>() else {
         return Vec::new();
@@ -152,16 +182,11 @@ pub(crate) fn requirements(tree: &Path) -> Vec<String> {
     project
         .get("tool")
         .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table())
-        .map(|list| {
-            list.iter()
-                .filter(|(name, _)| *name != "python")
-                .filter_map(|(name, wanted)| of_poetry(name, wanted))
-                .collect()
-        })
+        .map(ranges)
         .unwrap_or_default()
 }
 
-/// Poetry's `^1.2` and `{ version = "~1.2", extras = ["x"] }` as a requirement line; what is no version of an index, not.
+/// Pipenv's ranges are everybody's. Poetry's `^1.2` and `{ version = "~1.2", extras = ["x"] }` as a requirement line; what is no version of an index, not.
 fn of_poetry(name: &str, wanted: &toml::Value) -> Option<String> {
     let table = wanted.as_table();
     let version = wanted
@@ -241,6 +266,7 @@ pub fn manifests(tree: &Path) -> Vec<PathBuf> {
     [
         "requirements.txt",
         "pyproject.toml",
+        "Pipfile",
         "package.json",
         "Cargo.toml",
         "go.mod",

@@ -34,6 +34,8 @@ pub struct Installed {
     pub links: Vec<(String, PathBuf)>,
     /// Whether it was there already.
     pub cached: bool,
+    /// For people: which lock file the versions are from, or why one was not followed.
+    pub remark: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,14 +71,28 @@ pub enum InstallError {
     Box(#[from] cell::CellError),
     #[error("{command} failed: {words}")]
     Failed { command: String, words: String },
+    #[error("{error} ({remark})")]
+    Unlocked {
+        /// Why the lock file was not followed.
+        remark: String,
+        error: Box<InstallError>,
+    },
 }
 
 impl InstallError {
+    pub(crate) fn unlocked(self, remark: String) -> Self {
+        Self::Unlocked {
+            remark,
+            error: Box::new(self),
+        }
+    }
+
     /// The app's: requirements that nobody can satisfy, a source that does not build. What others
     /// wrote, what took too long and what this version does not do is the harness's.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unsatisfiable(_) | Self::Build(_) => Fault::App,
+            Self::Unlocked { error, .. } => error.fault(),
             Self::NoPython(_)
             | Self::NoNode(_)
             | Self::NoRust(_)
@@ -90,7 +106,11 @@ impl InstallError {
 
     /// Whether a program is missing on this machine.
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::NoPython(_) | Self::NoNode(_) | Self::NoRust(_))
+        match self {
+            Self::NoPython(_) | Self::NoNode(_) | Self::NoRust(_) => true,
+            Self::Unlocked { error, .. } => error.is_missing(),
+            _ => false,
+        }
     }
 }
 
@@ -195,6 +215,11 @@ impl Claim {
     }
 
     pub(crate) fn complete(&self) -> Result<(), InstallError> {
+        self.complete_with("")
+    }
+
+    /// With what is to be said whenever it is used.
+    pub(crate) fn complete_with(&self, remark: &str) -> Result<(), InstallError> {
         let failed = |error| InstallError::Folder(self.folder.clone(), error);
         for entry in fs::read_dir(&self.folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -202,7 +227,14 @@ impl Claim {
                 cell::remove_folder(&entry.path()).map_err(failed)?;
             }
         }
-        fs::write(&self.made, "").map_err(|error| InstallError::Folder(self.made.clone(), error))
+        fs::write(&self.made, remark)
+            .map_err(|error| InstallError::Folder(self.made.clone(), error))
+    }
+
+    pub(crate) fn remark(&self) -> Option<String> {
+        fs::read_to_string(&self.made)
+            .ok()
+            .filter(|text| !text.is_empty())
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use cell::Spec;
 
 use super::{InstallError, Installed, Whose, Workshop, claim, environment, fetch, run};
+use crate::lock::{self, Versions};
 use crate::tree::read_file;
 
 /// What this machine has to install Node packages with.
@@ -20,6 +21,7 @@ pub struct Node {
     pub home: Option<PathBuf>,
 }
 
+const MANIFEST: &str = "package.json";
 const LOCK: &str = "package-lock.json";
 
 impl Node {
@@ -71,37 +73,70 @@ pub(super) fn install(
     tools: &Node,
     workshop: &Workshop,
 ) -> Result<Installed, InstallError> {
-    let manifest = read_file(tree, "package.json")
-        .map_err(|error| InstallError::Folder(tree.join("package.json"), error))?;
-    let lock = read_file(tree, LOCK).ok();
+    let manifest = read_file(tree, MANIFEST)
+        .map_err(|error| InstallError::Folder(tree.join(MANIFEST), error))?;
+    let lock::Node { versions, remark } = lock::of_node(tree, &manifest);
+    let is_followed = !matches!(versions, Versions::Ranges);
+    install_versions(&manifest, &versions, tools, workshop)
+        .map(|installed| Installed {
+            remark: installed.remark.clone().or(remark.clone()),
+            ..installed
+        })
+        .map_err(|error| match remark {
+            Some(remark) if !is_followed => error.unlocked(remark),
+            _ => error,
+        })
+}
+
+fn install_versions(
+    manifest: &[u8],
+    versions: &Versions,
+    tools: &Node,
+    workshop: &Workshop,
+) -> Result<Installed, InstallError> {
     let mut key = blake3::Hasher::new();
     key.update(format!("node {} {}", tools.version, std::env::consts::ARCH).as_bytes());
     // With a lock file, scripts and names in the manifest change nothing of what is installed.
-    key.update(lock.as_deref().unwrap_or(&manifest));
+    match versions {
+        Versions::Npm(lock) => key.update(lock),
+        Versions::Other(layout) => key.update(b" other").update(layout.lock.as_bytes()),
+        Versions::Ranges => key.update(manifest),
+    };
     let key = key.finalize().to_hex();
     let claim = claim(&workshop.cache.join("node"), &key.as_str()[..24])?;
     let folder = claim.folder.clone();
     let modules = folder.join("tree/node_modules");
-    let installed = |cached| Installed {
+    let installed = |cached, remark| Installed {
         bin: tools.bin.clone(),
         read: std::iter::once(folder.clone())
             .chain(tools.read())
             .collect(),
         links: vec![("node_modules".to_owned(), modules.clone())],
         cached,
+        remark,
     };
     if claim.is_complete() {
-        return Ok(installed(true));
+        return Ok(installed(true, claim.remark()));
     }
     let inside = folder.join("tree");
     let failed = |error| InstallError::Folder(inside.clone(), error);
+    let write = |name: &str, bytes: &[u8]| fs::write(inside.join(name), bytes).map_err(failed);
     fs::create_dir_all(&modules).map_err(failed)?;
-    fs::write(inside.join("package.json"), without_scripts(&manifest)).map_err(failed)?;
-    let verb = if let Some(lock) = &lock {
-        fs::write(inside.join(LOCK), lock).map_err(failed)?;
-        "ci"
-    } else {
-        "install"
+    let (verb, file) = match versions {
+        Versions::Npm(lock) => {
+            write(MANIFEST, &without_scripts(manifest))?;
+            write(LOCK, lock)?;
+            ("ci", LOCK)
+        }
+        Versions::Other(layout) => {
+            write(MANIFEST, layout.manifest.as_bytes())?;
+            write(LOCK, layout.lock.as_bytes())?;
+            ("ci", layout.file)
+        }
+        Versions::Ranges => {
+            write(MANIFEST, &without_scripts(manifest))?;
+            ("install", "")
+        }
     };
     // For a dependency from git, npm runs an install of its own in the clone, by the clone's settings: those may name any
     // program as `git`, which runs in spite of `--ignore-scripts`. The program `false` fetches none.
@@ -116,16 +151,28 @@ pub(super) fn install(
         ];
         fetch(&words, &folder, workshop)
     };
+    let mut instead = None;
     match npm(verb) {
         // A lock file that npm itself left out of step with its manifest: people then run `npm install`, too.
-        Err(InstallError::Unsatisfiable(words)) if words.contains("EUSAGE") => npm("install")?,
+        Err(InstallError::Unsatisfiable(words)) if words.contains("EUSAGE") => {
+            write(MANIFEST, &without_scripts(manifest))?;
+            let why = "npm says that it is out of step with package.json";
+            instead = Some(lock::not_followed(file, why));
+            npm("install")?;
+        }
         other => other?,
     }
-    if has_scripts(&inside) {
+    let is_others = matches!(versions, Versions::Other(_));
+    if is_others {
+        // It says nothing of scripts and programs: npm looks for them in the packages themselves.
+        let kept = modules.join(".package-lock.json");
+        fs::remove_file(&kept).map_err(|error| InstallError::Folder(kept, error))?;
+    }
+    if is_others || has_scripts(&inside) {
         rebuild(&folder, tools, workshop)?;
     }
-    claim.complete()?;
-    Ok(installed(false))
+    claim.complete_with(instead.as_deref().unwrap_or_default())?;
+    Ok(installed(false, instead))
 }
 
 /// The app's own install scripts belong to its tree, which is not here; `npm rebuild` would run them.

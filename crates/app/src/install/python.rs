@@ -9,6 +9,7 @@ use cell::Spec;
 
 use super::{InstallError, Installed, Whose, Workshop, claim, environment, fetch, run};
 use crate::framework::requirements;
+use crate::lock::{self, Pins};
 
 /// What this machine has to install Python packages with.
 #[derive(Debug, Clone)]
@@ -69,15 +70,40 @@ pub(super) fn install(
     tools: &Python,
     workshop: &Workshop,
 ) -> Result<Installed, InstallError> {
-    let lines = requirements(tree);
+    let lock::Python { pins, remark } = lock::of_python(tree);
+    let is_followed = pins.is_some();
+    let pins = pins.unwrap_or_else(|| Pins {
+        lines: requirements(tree),
+        hashed: false,
+    });
+    install_lines(&pins, is_followed, tools, workshop)
+        .map(|installed| Installed {
+            remark: remark.clone(),
+            ..installed
+        })
+        .map_err(|error| match remark {
+            Some(remark) if !is_followed => error.unlocked(remark),
+            _ => error,
+        })
+}
+
+/// With a lock file, exactly these lines; else also what they need.
+fn install_lines(
+    pins: &Pins,
+    locked: bool,
+    tools: &Python,
+    workshop: &Workshop,
+) -> Result<Installed, InstallError> {
+    let lines = &pins.lines;
     if let Some(line) = lines.iter().find(|line| !is_of_an_index(line)) {
         return Err(InstallError::Elsewhere(format!("`{line}`")));
     }
     // What is not bound to versions may change: the key has the day's order of lines, not their meaning.
     let key = blake3::hash(
         format!(
-            "python, in tree/venv, {}\n{}",
+            "python, in tree/venv, {}{}\n{}",
             tools.version,
+            if locked { ", locked" } else { "" },
             lines.join("\n")
         )
         .as_bytes(),
@@ -93,6 +119,7 @@ pub(super) fn install(
             .collect(),
         links: Vec::new(),
         cached,
+        remark: None,
     };
     if claim.is_complete() {
         return Ok(installed(true));
@@ -102,6 +129,11 @@ pub(super) fn install(
         .and_then(|()| fs::write(&wanted, lines.join("\n") + "\n"))
         .map_err(|error| InstallError::Folder(wanted.clone(), error))?;
     let python = tools.program.to_string_lossy();
+    let exactly = [
+        locked.then_some("--no-deps"),
+        pins.hashed.then_some("--require-hashes"),
+    ];
+    let exactly = || exactly.into_iter().flatten();
     if let Some(uv) = &tools.uv {
         let uv = uv.to_string_lossy();
         let words = [&uv, "venv", "--quiet", "--python", &python, "venv"];
@@ -120,6 +152,7 @@ pub(super) fn install(
             "-r",
             "requirements.txt",
         ];
+        let words: Vec<&str> = words.into_iter().chain(exactly()).collect();
         fetch(&words, &folder, workshop)?;
         compile(&folder, tools, workshop)?;
     } else {
@@ -135,6 +168,7 @@ pub(super) fn install(
             "-r",
             "requirements.txt",
         ];
+        let words: Vec<&str> = words.into_iter().chain(exactly()).collect();
         fetch(&words, &folder, workshop)?;
     }
     claim.complete()?;

@@ -72,6 +72,7 @@ pub(super) fn install(
         read: vec![folder.clone(), tools.home.clone()],
         links: Vec::new(),
         cached,
+        remark: None,
     };
     if claim.is_complete() {
         return Ok(installed(true));
@@ -99,9 +100,28 @@ pub(super) fn install(
         &folder,
         workshop,
     )?;
+    readable(Path::new(&vendor))?;
     compile(&folder, tools, workshop)?;
     claim.complete()?;
     Ok(installed(false))
+}
+
+/// Some crates' files may be read by their owner alone (fnv 1.0.7), who is somebody else in the box.
+fn readable(vendor: &Path) -> Result<(), InstallError> {
+    let failed = |error| InstallError::Folder(vendor.to_path_buf(), error);
+    let status = Command::new("chmod")
+        .args(["-R", "a+rX"])
+        .arg(vendor)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(failed)?;
+    if !status.success() {
+        return Err(InstallError::Failed {
+            command: "chmod -R a+rX".to_owned(),
+            words: vendor.display().to_string(),
+        });
+    }
+    Ok(())
 }
 
 fn compile(folder: &Path, tools: &Rust, workshop: &Workshop) -> Result<(), InstallError> {

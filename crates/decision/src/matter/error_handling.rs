@@ -60,6 +60,7 @@ fn read(index: &Index) -> Outcome {
         Lang::Python => "flask",
         Lang::Script if project.manifests.script.has("next") => "next",
         Lang::Script => "express",
+        Lang::Rust if project.manifests.rust.has("actix-web") => "actix_web",
         Lang::Rust => "axum",
     };
     Outcome::Found(vec![Found::new(

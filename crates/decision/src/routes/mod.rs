@@ -1,5 +1,6 @@
 //! What an app answers over HTTP, and which code stands before each answer: one file a framework.
 
+mod actix;
 mod axum;
 mod express;
 mod fastapi;
@@ -140,6 +141,7 @@ pub(crate) fn find(index: &Index) -> Vec<Route> {
     all.extend(nextjs::find(index));
     all.extend(express::find(index));
     all.extend(axum::find(index));
+    all.extend(actix::find(index));
     all.sort_by(|a, b| (a.at, &a.method).cmp(&(b.at, &b.method)));
     all.dedup_by(|a, b| (a.at, &a.method, &a.path) == (b.at, &b.method, &b.path));
     all

@@ -102,6 +102,9 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             let new = unit(&agent, framework.id, Some(&tree));
             match context.ready(&tree, framework, &seed) {
                 Ok(mut plan) => {
+                    if let Some(remark) = &plan.remark {
+                        progress.line(&format!(" {}", report::clean(remark)));
+                    }
                     plan.ready_within = std::time::Duration::from_secs(check.ready_within);
                     let offer = bind::of_folder(&tree, &plan, check, &seed, &progress)?;
                     tell(&offer, &tree, check, &progress)?;
