@@ -409,7 +409,7 @@ pub(crate) fn role_told(admin: &Value, user: &Value) -> Option<Told> {
         let rank = match (one, other) {
             (Value::String(word), Value::String(_)) if word == "admin" => role.unwrap_or(99),
             // A word that is an id's, a name's or a date's is at another name than a role's.
-            (Value::String(word), Value::String(other)) if plain(word) && plain(other) => {
+            (Value::String(word), Value::String(other)) if is_word(word) && is_word(other) => {
                 match role {
                     Some(rank) => 100 + rank,
                     None => continue,
@@ -429,14 +429,13 @@ pub(crate) fn role_told(admin: &Value, user: &Value) -> Option<Told> {
         found.push((rank, told));
     }
     found.sort_by(|(one, a), (other, b)| (one, &a.at).cmp(&(other, &b.at)));
-    return found.into_iter().next().map(|(_, told)| told);
+    found.into_iter().next().map(|(_, told)| told)
+}
 
-    fn plain(word: &str) -> bool {
-        (2..24).contains(&word.len())
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
-    }
+/// Whether it may be the word for a role.
+fn is_word(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
+    (2..24).contains(&text.len()) && text.bytes().all(letter)
 }
 
 /// Writes a pointer down where it differs from the canonical one.

@@ -225,6 +225,7 @@ impl Scheme {
         }
     }
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
     fn is_plain(&self) -> bool {
         *self == Self::Plain
     }
@@ -255,6 +256,14 @@ impl Binding {
     }
 
     /// The role that the app's word means; its word where it means none of those that are named.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "all but texts are written alike"
+    )]
+    #[allow(
+        clippy::cmp_owned,
+        reason = "a number has no text but that which is written"
+    )]
     pub fn meant<'a>(&'a self, own: &'a str) -> &'a str {
         let is = |value: &Value| match value {
             Value::String(text) => text == own,
