@@ -106,11 +106,10 @@ impl InstallError {
 
     /// Whether a program is missing on this machine.
     pub fn is_missing(&self) -> bool {
-        match self {
-            Self::NoPython(_) | Self::NoNode(_) | Self::NoRust(_) => true,
-            Self::Unlocked { error, .. } => error.is_missing(),
-            _ => false,
+        if let Self::Unlocked { error, .. } = self {
+            return error.is_missing();
         }
+        matches!(self, Self::NoPython(_) | Self::NoNode(_) | Self::NoRust(_))
     }
 }
 

@@ -163,7 +163,7 @@ fn yaml(text: &str) -> Result<Value, Unfit> {
 }
 
 /// The entries of a table, as texts.
-fn texts<'a>(table: Option<&'a Value>) -> impl Iterator<Item = (&'a str, String)> {
+fn texts(table: Option<&Value>) -> impl Iterator<Item = (&str, String)> {
     let table = table.and_then(Value::as_object);
     table
         .into_iter()

@@ -79,10 +79,9 @@ fn followed(packages: &[Value], project: &Value) -> Result<BTreeMap<usize, When>
         by_name.entry(name).or_default().push(at);
     }
     let edges = |name: &str, wanted: &Value, extra: &str| -> Result<Vec<(Node, String)>, Unfit> {
-        let list = match wanted {
-            Value::Array(list) => list.as_slice(),
-            one => std::slice::from_ref(one),
-        };
+        let list = wanted
+            .as_array()
+            .map_or_else(|| std::slice::from_ref(wanted), Vec::as_slice);
         let mut edges = Vec::new();
         for one in list {
             if is_optional(Some(one)) && extra.is_empty() {

@@ -209,14 +209,16 @@ fn written(pins: &[Pin]) -> Result<Pins, Unfit> {
             return Err(format!("{} has the marker `{}`", pin.name, short(&marker)));
         }
         if !marker.is_empty() {
-            line += &format!(" ; {marker}");
+            line.push_str(" ; ");
+            line.push_str(&marker);
         }
         if hashed {
             let mut hashes: Vec<&String> = pin.hashes.iter().filter(|one| is_hash(one)).collect();
             hashes.sort();
             hashes.dedup();
             for hash in hashes {
-                line += &format!(" --hash={hash}");
+                line.push_str(" --hash=");
+                line.push_str(hash);
             }
         }
         lines.push(line);

@@ -312,12 +312,13 @@ fn markers_without_end_are_not_joined() {
                     metadata = { requires-dist = [{ name = \"p0\" }] }\n"
         .to_owned();
     for at in 0..40 {
-        text += &format!(
+        let package = format!(
             "[[package]]\nname = \"p{at}\"\nversion = \"1\"\nsource = {{ registry = \"x\" }}\ndependencies = [{{ name = \"p{}\", marker = \"os_name == '{at}'\" }}, \
              {{ name = \"p{}\", marker = \"os_name != '{at}'\" }}]\n",
             (at + 1) % 40,
             (at + 2) % 40
         );
+        text.push_str(&package);
     }
     let said = super::uv::read(&text, "[project]\ndependencies = [\"p0\"]").unwrap_err();
     assert!(said.contains("too many"), "{said}");
