@@ -190,7 +190,12 @@ fn typed(index: &Index, param: At) -> Option<How> {
     // `Json<T>`: the T.
     if project.lang(param) == Lang::Rust {
         let text = project.text(at);
-        let json = ["Json<", "axum::Json<", "web::Json<", "actix_web::web::Json<"];
+        let json = [
+            "Json<",
+            "axum::Json<",
+            "web::Json<",
+            "actix_web::web::Json<",
+        ];
         if json.iter().any(|name| text.starts_with(name)) {
             return Some(How::Schema(at, index.origin(Lang::Rust, "serde")));
         }
