@@ -98,11 +98,20 @@ fn folder(
     if let Some(offer) = written(Some(tree), check)? {
         return Ok(offer);
     }
-    let mut hints = hints_of(tree);
+    let hints = hints_of(tree);
     if !check.infer && offers_all(&hints, &exploit::contract()) {
         return Ok(Offer::known(exploit::contract(), ""));
     }
     progress.live("  finding out what the app offers");
+    Ok(found_out(hints, plan, &said(check), seed))
+}
+
+/// What a tree's app offers by itself, whatever files or the contract say.
+pub(crate) fn withheld(tree: &Path, plan: &Plan, seed: &Seed) -> Offer {
+    found_out(hints_of(tree), plan, &Known::default(), seed)
+}
+
+fn found_out(mut hints: Hints, plan: &Plan, known: &Known, seed: &Seed) -> Offer {
     // A path of that name may mean something else: where it never answers, any answer will do.
     let named = ready_path(&hints);
     let paths = [named.clone(), String::new()];
@@ -110,7 +119,7 @@ fn folder(
     for health in paths.into_iter().skip(usize::from(named.is_empty())) {
         let mut plan = plan.clone();
         plan.health = health;
-        let stand = Stand::new(plan, exploit::contract()).knowing(said(check));
+        let stand = Stand::new(plan, exploit::contract()).knowing(known.clone());
         booted = stand.target(&[]).ok().map(|(target, ..)| (target, stand));
         if booted.is_some() {
             break;
@@ -118,14 +127,14 @@ fn folder(
     }
     let Some((target, _stand)) = booted else {
         // It will not boot for the attack either, and then that is what is told.
-        return Ok(Offer::known(exploit::contract(), ""));
+        return Offer::known(exploit::contract(), "");
     };
     hints.merge(served(&target));
     if hints.routes.is_empty() && hints.pages.is_empty() {
         let line = " No route was found in the source or in an OpenAPI document; the contract's are tried.";
-        return Ok(Offer::known(exploit::contract(), line));
+        return Offer::known(exploit::contract(), line);
     }
-    Ok(Offer::found(on(&target, &hints, seed, true)))
+    Offer::found(on(&target, &hints, seed, true))
 }
 
 /// The binding of an app that runs already; its source, where it is known, gives hints.

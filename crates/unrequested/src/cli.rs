@@ -500,6 +500,9 @@ pub(crate) struct Calibrate {
     /// Measure so often, each time from another seed, and name every verdict that changed.
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
+    /// Withhold the contract: how each app is used is found out first, as for an app that nobody described.
+    #[arg(long, conflicts_with_all = ["quick", "gate", "changed", "write", "patch", "table"])]
+    pub(crate) withhold: bool,
     /// Keep every core of this machine busy meanwhile.
     #[arg(long)]
     pub(crate) busy: bool,

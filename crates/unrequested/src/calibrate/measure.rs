@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use agent::recorded;
 use exploit::{Alone, Entry, Seed};
+use infer::Unbound;
 use model::calibration::Row;
 use model::run::Judged;
 use model::{Cause, Fault, Step, Word};
 
 use super::control::{BASE, Control};
 use super::{pack, side_by_side};
+use crate::bind;
 use crate::context::{Context, suite_hash};
 use crate::exit::Fatal;
 use crate::ledger::{NewUnit, RunRow};
@@ -42,6 +44,8 @@ pub(crate) struct Measure<'a> {
     pub(crate) run: &'a RunRow,
     pub(crate) progress: &'a Progress,
     pub(crate) date: String,
+    /// Each app's binding is found out, as `check` does for an app that nobody described.
+    pub(crate) withhold: bool,
 }
 
 impl Measure<'_> {
@@ -156,12 +160,12 @@ impl Measure<'_> {
         )?;
         let seed = Seed::new(&self.run.seed).derive(&session);
         let judged = match self.stand(control, &folder, &seed) {
-            Ok(stand) => {
+            Ok((stand, unbound)) => {
                 let attackers = Attackers {
                     entries: &job.entries,
                     seed,
                     name: &control.id,
-                    unbound: &[],
+                    unbound: &unbound,
                 };
                 let quiet = Progress::new(true);
                 boot_and_attack(self.context, unit, &stand, &attackers, &quiet)?;
@@ -212,7 +216,7 @@ impl Measure<'_> {
         control: &Control,
         folder: &std::path::Path,
         seed: &Seed,
-    ) -> Result<Stand, Cause> {
+    ) -> Result<(Stand, Vec<Unbound>), Cause> {
         let failed = |fault, why: String| Cause {
             fault,
             step: Step::Boot,
@@ -232,7 +236,11 @@ impl Measure<'_> {
             .context
             .ready(folder, framework, seed)
             .map_err(|error| harness(&error))?;
-        Ok(Stand::new(plan, exploit::contract()))
+        if !self.withhold {
+            return Ok((Stand::new(plan, exploit::contract()), Vec::new()));
+        }
+        let offer = bind::withheld(folder, &plan, seed);
+        Ok((Stand::new(plan, offer.binding), offer.unbound))
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) fn run(cli: &Cli, asked: &Calibrate, paint: Paint) -> Result<Exit, Fa
                 run: &run,
                 progress: &progress,
                 date: date.clone(),
+                withhold: asked.withhold,
             };
             let threads = asked
                 .jobs
