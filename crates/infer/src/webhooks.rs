@@ -40,7 +40,7 @@ const WANTED: [Wanted; 3] = [
     ("data", names::EVENT_DATA),
 ];
 /// Deliveries that are tried.
-const MOST: u32 = 90;
+const MOST: u32 = 150;
 /// Headers of schemes that also sign a time, and what the library is called that reads them.
 const PROVIDERS: [(&str, Scheme, &str); 3] = [
     ("Stripe-Signature", Scheme::Stripe, "stripe"),
@@ -90,8 +90,9 @@ impl Search<'_, '_> {
         });
         let mut left = MOST;
         for (hint, method) in takers.into_iter().take(3) {
-            let signatures = self.signatures(&hint);
+            let mut signatures = self.signatures(&hint);
             for form in forms(&hint, &method, &WANTED, &[Body::Json]) {
+                let mut told = Vec::new();
                 for signature in &signatures {
                     if left == 0 {
                         return;
@@ -104,6 +105,7 @@ impl Search<'_, '_> {
                     if status == 404 || status == 405 {
                         break;
                     }
+                    told.push((signature.clone(), status));
                     if !(200..300).contains(&status) {
                         self.not(
                             Capability::Webhook,
@@ -123,6 +125,7 @@ impl Search<'_, '_> {
                         ),
                     );
                 }
+                signatures = apart(told);
             }
         }
     }
@@ -274,6 +277,22 @@ impl Search<'_, '_> {
         })
         .collect()
     }
+}
+
+/// The signatures that were answered otherwise than most, a body refused and no signature; all where none was.
+fn apart(told: Vec<(Signature, u16)>) -> Vec<Signature> {
+    let many = |status: u16| told.iter().filter(|(_, other)| *other == status).count();
+    let fewest = told.iter().map(|(_, status)| many(*status)).min();
+    let rare = |status: u16| fewest.is_some_and(|few| many(status) == few && few * 3 <= told.len());
+    let found: Vec<Signature> = told
+        .iter()
+        .filter(|(_, status)| rare(*status))
+        .map(|(signature, _)| signature.clone())
+        .collect();
+    if found.is_empty() {
+        return told.into_iter().map(|(signature, _)| signature).collect();
+    }
+    found
 }
 
 /// Where the event's data stands: as it was sent, or as the text of it.
