@@ -146,7 +146,7 @@ fn accounts_that_are_there_already_serve_as_users() {
         )
     };
     let checked = check(&dir, &tree, &named(4));
-    assert_eq!(checked.code, Some(10), "{}", checked.said);
+    assert_eq!(checked.code, Some(11), "{}", checked.said);
     for (id, wanted) in [
         ("missing-token", "resisted"),
         ("sql-injection-login", "resisted"),

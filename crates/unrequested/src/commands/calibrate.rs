@@ -77,7 +77,9 @@ pub(super) fn run(cli: &Cli, asked: &Calibrate, paint: Paint) -> Result<Exit, Fa
             if asked.write {
                 let rows = book::merge(book::read(&asked.book)?, &rows, &controls);
                 write(&asked.book, &book::text(&rows)?)?;
-                write(&asked.book.with_extension("md"), &table(&rows, &controls))?;
+                // The table is of all frameworks, whichever was measured.
+                let every = of(None, asked)?;
+                write(&asked.book.with_extension("md"), &table(&rows, &every))?;
             }
             rounds.push(rows);
         }
@@ -167,9 +169,14 @@ fn controls(asked: &Calibrate) -> Result<Vec<Control>, Fatal> {
             known.join(", ")
         )));
     }
+    of(asked.framework.as_deref(), asked)
+}
+
+/// The controls of one framework, or of all.
+fn of(only: Option<&str>, asked: &Calibrate) -> Result<Vec<Control>, Fatal> {
     let mut all = Vec::new();
-    for framework in known {
-        if asked.framework.as_ref().is_some_and(|one| one != framework) {
+    for framework in app::framework::ALL.map(|framework| framework.id) {
+        if only.is_some_and(|one| one != framework) {
             continue;
         }
         let found = match &asked.controls {
