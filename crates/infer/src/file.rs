@@ -119,11 +119,11 @@ pub fn beside(text: String) -> Result<(String, Beside), String> {
         beside.absent.push(known?);
     }
     for user in words(table.remove("users"), "users", "EMAIL:PASSWORD")? {
-        beside.users.push(account(&user, "users")?);
+        beside.users.push(named_account(&user, "users")?);
     }
     if let Some(admin) = table.remove("admin") {
         let text = admin.as_str().unwrap_or_default();
-        beside.admin = Some(account(text, "admin")?);
+        beside.admin = Some(named_account(text, "admin")?);
     }
     if let Some(secret) = table.remove("webhook_secret") {
         let text = secret.as_str().filter(|text| !text.is_empty());
@@ -134,13 +134,17 @@ pub fn beside(text: String) -> Result<(String, Beside), String> {
     Ok((rest, beside))
 }
 
+fn named_account(text: &str, name: &str) -> Result<(String, String), String> {
+    account(text).map_err(|_| format!("`{name}` has what is not EMAIL:PASSWORD"))
+}
+
 /// `EMAIL:PASSWORD`; what is wrong is told without the password.
-fn account(text: &str, name: &str) -> Result<(String, String), String> {
+pub fn account(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
         Some((email, password)) if !email.is_empty() && !password.is_empty() => {
             Ok((email.to_owned(), password.to_owned()))
         }
-        _ => Err(format!("`{name}` has what is not EMAIL:PASSWORD")),
+        _ => Err("it is not EMAIL:PASSWORD".to_owned()),
     }
 }
 

@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 
 use model::{Binding, Capability};
 
-pub use file::{Beside, beside, write as write_config};
+pub use file::{Beside, account, beside, write as write_config};
 pub use hint::{Field, Hint, Hints};
 pub use openapi::{PLACES as OPENAPI_PLACES, read as read_openapi};
 pub use talk::Talk;

@@ -409,19 +409,25 @@ pub(crate) fn of_run(dir: &Path, run: &str) -> Result<Binding, Fatal> {
 }
 
 /// The facts of an exploit that met a capability which is there but not bound: nothing was decided about the app.
-pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound]) -> Option<Ran> {
-    let missing = match ran.facts.missing {
-        Some(missing) => missing,
-        None => passed_over(ran, unbound)?,
+pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound], binding: &Binding) -> Option<Ran> {
+    let why = if says_a_role(ran, binding) {
+        "every registration has to name a role, and that hides the one that the attack adds"
+            .to_owned()
+    } else {
+        let missing = match ran.facts.missing {
+            Some(missing) => missing,
+            None => passed_over(ran, unbound)?,
+        };
+        let one = unbound.iter().find(|one| one.capability == missing)?;
+        format!("{} is not bound: {}", missing.name(), one.why)
     };
-    let one = unbound.iter().find(|one| one.capability == missing)?;
     let mut facts = ran.facts.clone();
     facts.missing = None;
     facts.beside = None;
     facts.stop = Some(Cause {
         fault: Fault::Harness,
         step: Step::Setup,
-        why: format!("{} is not bound: {}", missing.name(), one.why),
+        why,
     });
     Some(Ran {
         id: ran.id,
@@ -431,6 +437,20 @@ pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound]) -> Option<Ran> {
         attempt: ran.attempt,
         repeat: ran.repeat,
     })
+}
+
+/// Whether a field that each registration has to have is one that `role-mass-assignment` adds: the binding's value is then what
+/// is sent, so nothing was tried.
+fn says_a_role(ran: &Ran, binding: &Binding) -> bool {
+    let of = |capability| binding.route(capability);
+    let own = of(Capability::Me).map(|route| route.pointer("role"));
+    let own = own.as_deref().and_then(|at| at.rsplit('/').next());
+    let adds = |field: &String| {
+        let name = field.rsplit('/').next().unwrap_or(field);
+        ["role", "roles", "is_admin", "isAdmin", "user"].contains(&name) || own == Some(name)
+    };
+    ran.id == "role-mass-assignment"
+        && of(Capability::Register).is_some_and(|route| route.also.keys().any(adds))
 }
 
 /// What an exploit looks at where an app has it, and leaves out where it is not bound. Where it is there all the same, not every
@@ -485,10 +505,12 @@ mod tests {
             why: "it answered 500".into(),
             seen: true,
         };
-        let told = not_absent(&ran, &[seen(Capability::Me), seen(Capability::Upload)]).unwrap();
+        let contract = exploit::contract();
+        let unbound = [seen(Capability::Me), seen(Capability::Upload)];
+        let told = not_absent(&ran, &unbound, &contract).unwrap();
         assert_eq!(judge(&told.facts).word(), Word::Inconclusive);
         assert!(judge(&told.facts).why().contains("it answered 500"));
-        assert!(not_absent(&ran, &[seen(Capability::Me)]).is_none());
+        assert!(not_absent(&ran, &[seen(Capability::Me)], &contract).is_none());
     }
 
     #[test]
@@ -521,12 +543,79 @@ mod tests {
             seen: true,
         }];
         let word = |ran: &Ran, unbound: &[Unbound]| {
-            judge(&not_absent(ran, unbound).as_ref().unwrap_or(ran).facts).word()
+            let told = not_absent(ran, unbound, &exploit::contract());
+            judge(&told.as_ref().unwrap_or(ran).facts).word()
         };
         let resisted = ran("missing-token", false);
         assert_eq!(word(&resisted, &[]), Word::Resisted);
         assert_eq!(word(&resisted, &notes), Word::Inconclusive);
         assert_eq!(word(&ran("missing-token", true), &notes), Word::Exploited);
         assert_eq!(word(&ran("weak-password", false), &notes), Word::Resisted);
+
+        // A role that every registration must name takes the place of the attack's.
+        let mut binding = exploit::contract();
+        let register = binding.routes.get_mut(&Capability::Register).unwrap();
+        let mut also = |name: &str, held| {
+            register.also = [(name.to_owned(), "user".into())].into();
+            let mut binding = exploit::contract();
+            binding
+                .routes
+                .insert(Capability::Register, register.clone());
+            let ran = ran("role-mass-assignment", held);
+            let told = not_absent(&ran, &[], &binding);
+            judge(&told.as_ref().unwrap_or(&ran).facts).word()
+        };
+        assert_eq!(also("/role", false), Word::Inconclusive);
+        assert_eq!(also("isAdmin", false), Word::Inconclusive);
+        assert_eq!(also("/role", true), Word::Exploited);
+        assert_eq!(also("/full_name", false), Word::Resisted);
+    }
+
+    /// Exploits that leave out what is not offered, by their sources.
+    #[test]
+    fn what_leaves_something_out_is_listed() {
+        // These judge the same without it.
+        let otherwise = [
+            "file-read-other-user",
+            "file-delete-other-user",
+            "upload-content-mismatch",
+        ];
+        let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/../exploit/src/suite");
+        let mut found = Vec::new();
+        for area in std::fs::read_dir(suite).unwrap().flatten() {
+            for file in std::fs::read_dir(area.path())
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+                let stem = file
+                    .path()
+                    .file_stem()
+                    .unwrap()
+                    .to_string_lossy()
+                    .replace('_', "-");
+                if text.contains("a.offers(") && !otherwise.contains(&stem.as_str()) {
+                    found.push(stem);
+                }
+            }
+        }
+        assert!(found.len() > 3, "{found:?}");
+        for id in found {
+            let ran = Ran {
+                id: exploit::find(&id).unwrap().id,
+                facts: Facts::default(),
+                exchanges: Vec::new(),
+                took: Duration::ZERO,
+                attempt: 1,
+                repeat: false,
+            };
+            let all = Capability::ALL.map(|capability| Unbound {
+                capability,
+                why: String::new(),
+                seen: true,
+            });
+            assert!(passed_over(&ran, &all).is_some(), "{id}");
+        }
     }
 }

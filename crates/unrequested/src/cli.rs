@@ -231,14 +231,14 @@ pub(crate) struct Check {
     pub(crate) i_own: Option<String>,
     /// An account that is there already, as EMAIL:PASSWORD, for an app where nobody can register. Repeatable: most exploits
     /// need two or three.
-    #[arg(long, value_name = "EMAIL:PASSWORD", value_parser = account)]
+    #[arg(long, value_name = "EMAIL:PASSWORD", value_parser = infer::account)]
     pub(crate) user: Vec<(String, String)>,
     /// An admin account, as EMAIL:PASSWORD, where it is not the one of ADMIN_EMAIL and ADMIN_PASSWORD.
     #[arg(
         long,
         env = "UNREQUESTED_ADMIN",
         value_name = "EMAIL:PASSWORD",
-        value_parser = account,
+        value_parser = infer::account,
         hide_env_values = true
     )]
     pub(crate) admin: Option<(String, String)>,
@@ -253,16 +253,6 @@ pub(crate) struct Check {
     /// For a running app: the origins it allows, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
     pub(crate) cors_origins: Vec<String>,
-}
-
-/// EMAIL:PASSWORD; what is wrong is told without the password.
-fn account(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((email, password)) if !email.is_empty() && !password.is_empty() => {
-            Ok((email.to_owned(), password.to_owned()))
-        }
-        _ => Err("it is not EMAIL:PASSWORD".to_owned()),
-    }
 }
 
 #[derive(Debug, Args)]
