@@ -103,7 +103,7 @@ impl<'s, 't> Search<'s, 't> {
     }
 
     /// Binds what shows `what`, which only its owner knows, unless it shows it to anybody: that may be a hole or meant so (an
-    /// article), and only people know which.
+    /// article), and only people know which. What another user is not shown is personal, whatever strangers are shown.
     pub(crate) fn bind_personal(
         &mut self,
         capability: Capability,
@@ -118,7 +118,7 @@ impl<'s, 't> Search<'s, 't> {
         let public = self
             .honest(&route, &stranger)
             .is_some_and(|reply| reply.contains(what));
-        if public {
+        if public && !self.kept_from_others(&route, asked, what) {
             let why = format!(
                 "{} {} shows a user's own to anybody, signed in or not: meant so, or a hole? If it is personal, name it in \
                  unrequested.toml",
@@ -128,6 +128,24 @@ impl<'s, 't> Search<'s, 't> {
         } else {
             self.bind(capability, route);
         }
+    }
+
+    /// Whether another user, signed in, is answered without `what`.
+    fn kept_from_others(&mut self, route: &Route, asked: &Asked<'_>, what: &[u8]) -> bool {
+        let Some(other) = self.fresh_account().or_else(|| self.second_given()) else {
+            return false;
+        };
+        let as_other = Asked {
+            by: Some(&other.signed),
+            ..asked.clone()
+        };
+        let reply = self.ask(route, &as_other);
+        reply.is_some_and(|reply| reply.status < 500 && !reply.contains(what))
+    }
+
+    fn second_given(&mut self) -> Option<Account> {
+        let (email, password) = self.given.users.get(1)?;
+        self.sign_in(email, password)
     }
 
     pub(crate) fn bind(&mut self, capability: Capability, route: Route) {

@@ -311,17 +311,27 @@ fn harmless_differences_change_nothing() {
 /// needs it is undecided.
 #[test]
 fn what_is_shown_to_anybody_is_not_taken_for_personal() {
-    for (weakness, capability) in [
-        (Weakness::NoteReadWithoutToken, Capability::ReadNote),
-        (Weakness::SearchWithoutToken, Capability::Search),
-        (Weakness::FilesWithoutToken, Capability::Files),
-    ] {
+    let (target, _) = served(&Twin::weak(Weakness::NoteReadWithoutToken));
+    let found = infer_of(&target, &bag(&reference::contract()), "seed");
+    let unbound: Vec<_> = found.unbound.iter().map(|one| one.capability).collect();
+    assert_eq!(unbound, [Capability::ReadNote]);
+    let one = &found.unbound[0];
+    assert!(one.seen && one.why.contains("to anybody"), "{}", one.why);
+}
+
+/// What strangers are shown and other users are not is personal, and a hole.
+#[test]
+fn what_is_kept_from_other_users_is_personal() {
+    for weakness in [Weakness::SearchWithoutToken, Weakness::FilesWithoutToken] {
+        let given = reference::contract();
         let (target, _) = served(&Twin::weak(weakness));
-        let found = infer_of(&target, &bag(&reference::contract()), "seed");
-        let unbound: Vec<_> = found.unbound.iter().map(|one| one.capability).collect();
-        assert_eq!(unbound, [capability], "{weakness:?}");
-        let one = &found.unbound[0];
-        assert!(one.seen && one.why.contains("to anybody"), "{}", one.why);
+        let found = infer_of(&target, &bag(&given), "seed");
+        let complaints = differences(&given, &found);
+        assert!(
+            complaints.is_empty(),
+            "{weakness:?}: {}",
+            complaints.join("\n")
+        );
     }
 }
 

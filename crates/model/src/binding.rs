@@ -72,6 +72,28 @@ impl Capability {
         }
     }
 
+    /// What an app that lacks it has not, in words for people.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Health => "answer about its health",
+            Self::Register => "registration",
+            Self::Login => "sign-in",
+            Self::Me => "answer about who is signed in",
+            Self::Upload => "upload",
+            Self::Files => "list of files",
+            Self::Download => "download",
+            Self::DeleteFile => "deletion of files",
+            Self::CreateNote => "notes",
+            Self::ReadNote => "reading of a note",
+            Self::Search => "search",
+            Self::Users => "list of users",
+            Self::ChangeRole => "change of roles",
+            Self::DeleteUser => "deletion of users",
+            Self::Webhook => "webhook",
+            Self::Events => "list of events",
+        }
+    }
+
     /// The canonical names of what a request for this capability carries.
     pub fn inputs(self) -> &'static [&'static str] {
         match self {

@@ -1,5 +1,6 @@
 //! What an exploit gathered. Facts are stored; verdicts are not.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -177,6 +178,10 @@ pub struct Facts {
     /// Milder things seen on the way, in words: reported, never counted.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What the exploit would have looked at as well, had the binding a route for it. Where the app has it all the same, not
+    /// every look was made.
+    #[serde(default)]
+    pub without: BTreeSet<Capability>,
 }
 
 #[cfg(test)]

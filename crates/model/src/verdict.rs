@@ -101,7 +101,7 @@ impl Verdict {
             Reason::NoEffect { looks } => {
                 format!("no effect in {looks} looks, honest use worked before and after")
             }
-            Reason::Missing(capability) => format!("the app has no {}", capability.name()),
+            Reason::Missing(capability) => format!("the app has no {}", capability.noun()),
             Reason::Beside(why) => why.clone(),
             Reason::Stopped(cause) => format!(
                 "{} ({}, {})",
@@ -249,6 +249,8 @@ fn decide(facts: &Facts) -> (Word, Reason) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::facts::{Diff, Observation, Sees};
 
@@ -318,6 +320,7 @@ mod tests {
                                             after,
                                             stop: stop.clone(),
                                             notes: vec![],
+                                            without: BTreeSet::new(),
                                         });
                                     }
                                 }

@@ -408,19 +408,17 @@ pub(crate) fn of_run(dir: &Path, run: &str) -> Result<Binding, Fatal> {
     }
 }
 
-/// The facts of an exploit that met a capability which is there but not bound: nothing was decided about the app.
-pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound], binding: &Binding) -> Option<Ran> {
-    let why = if says_a_role(ran, binding) {
-        "every registration has to name a role, and that hides the one that the attack adds"
-            .to_owned()
-    } else {
-        let missing = match ran.facts.missing {
-            Some(missing) => missing,
-            None => passed_over(ran, unbound)?,
-        };
-        let one = unbound.iter().find(|one| one.capability == missing)?;
-        format!("{} is not bound: {}", missing.name(), one.why)
-    };
+/// The facts of an exploit that met a capability which is there but not bound, or left out what it would have looked at there:
+/// nothing was decided about the app.
+pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound]) -> Option<Ran> {
+    let there = |capability| unbound.iter().find(|one| one.capability == capability);
+    let one = match ran.facts.missing {
+        Some(missing) => there(missing),
+        // Why it stopped says more.
+        None if ran.facts.stop.is_some() => None,
+        None => ran.facts.without.iter().copied().find_map(there),
+    }?;
+    let why = format!("{} is not bound: {}", one.capability.name(), one.why);
     let mut facts = ran.facts.clone();
     facts.missing = None;
     facts.beside = None;
@@ -437,44 +435,6 @@ pub(crate) fn not_absent(ran: &Ran, unbound: &[Unbound], binding: &Binding) -> O
         attempt: ran.attempt,
         repeat: ran.repeat,
     })
-}
-
-/// Whether a field that each registration has to have is one that `role-mass-assignment` adds: the binding's value is then what
-/// is sent, so nothing was tried.
-fn says_a_role(ran: &Ran, binding: &Binding) -> bool {
-    let of = |capability| binding.route(capability);
-    let own = of(Capability::Me).map(|route| route.pointer("role"));
-    let own = own.as_deref().and_then(|at| at.rsplit('/').next());
-    let adds = |field: &String| {
-        let name = field.rsplit('/').next().unwrap_or(field);
-        ["role", "roles", "is_admin", "isAdmin", "user"].contains(&name) || own == Some(name)
-    };
-    ran.id == "role-mass-assignment"
-        && of(Capability::Register).is_some_and(|route| route.also.keys().any(adds))
-}
-
-/// What an exploit looks at where an app has it, and leaves out where it is not bound. Where it is there all the same, not every
-/// look was made, and nothing was resisted; what was seen in the others stays.
-fn passed_over(ran: &Ran, unbound: &[Unbound]) -> Option<Capability> {
-    let looks: &[Capability] = match ran.id {
-        "missing-token" => &[
-            Capability::CreateNote,
-            Capability::ReadNote,
-            Capability::Search,
-            Capability::Upload,
-            Capability::Files,
-        ],
-        "upload-anonymous" => &[Capability::Files, Capability::DeleteFile],
-        "admin-anonymous" => &[Capability::ChangeRole, Capability::DeleteUser],
-        "cors-untrusted-origin" => &[Capability::CreateNote, Capability::ReadNote],
-        "default-secret" => &[Capability::Webhook],
-        _ => return None,
-    };
-    let there = |one: &&Capability| unbound.iter().any(|known| known.capability == **one);
-    // That pages of listed origins may not read `me` says nothing of the notes.
-    let beside = ran.facts.beside.is_some() && ran.id != "cors-untrusted-origin";
-    let whole = ran.facts.stop.is_none() && !beside;
-    looks.iter().find(there).copied().filter(|_| whole)
 }
 
 #[cfg(test)]
@@ -505,12 +465,11 @@ mod tests {
             why: "it answered 500".into(),
             seen: true,
         };
-        let contract = exploit::contract();
         let unbound = [seen(Capability::Me), seen(Capability::Upload)];
-        let told = not_absent(&ran, &unbound, &contract).unwrap();
+        let told = not_absent(&ran, &unbound).unwrap();
         assert_eq!(judge(&told.facts).word(), Word::Inconclusive);
         assert!(judge(&told.facts).why().contains("it answered 500"));
-        assert!(not_absent(&ran, &[seen(Capability::Me)], &contract).is_none());
+        assert!(not_absent(&ran, &[seen(Capability::Me)]).is_none());
     }
 
     #[test]
@@ -522,14 +481,15 @@ mod tests {
             replied: true,
             exchange: None,
         };
-        let ran = |id, held| Ran {
-            id,
+        let ran = |held| Ran {
+            id: "missing-token",
             facts: Facts {
                 before: Some(true),
                 control: Some(false),
                 planned: 1,
                 looked: vec![looked(held)],
                 after: Some(true),
+                without: [Capability::CreateNote].into(),
                 ..Facts::default()
             },
             exchanges: Vec::new(),
@@ -543,79 +503,15 @@ mod tests {
             seen: true,
         }];
         let word = |ran: &Ran, unbound: &[Unbound]| {
-            let told = not_absent(ran, unbound, &exploit::contract());
+            let told = not_absent(ran, unbound);
             judge(&told.as_ref().unwrap_or(ran).facts).word()
         };
-        let resisted = ran("missing-token", false);
+        let resisted = ran(false);
         assert_eq!(word(&resisted, &[]), Word::Resisted);
         assert_eq!(word(&resisted, &notes), Word::Inconclusive);
-        assert_eq!(word(&ran("missing-token", true), &notes), Word::Exploited);
-        assert_eq!(word(&ran("weak-password", false), &notes), Word::Resisted);
-
-        // A role that every registration must name takes the place of the attack's.
-        let mut binding = exploit::contract();
-        let register = binding.routes.get_mut(&Capability::Register).unwrap();
-        let mut also = |name: &str, held| {
-            register.also = [(name.to_owned(), "user".into())].into();
-            let mut binding = exploit::contract();
-            binding
-                .routes
-                .insert(Capability::Register, register.clone());
-            let ran = ran("role-mass-assignment", held);
-            let told = not_absent(&ran, &[], &binding);
-            judge(&told.as_ref().unwrap_or(&ran).facts).word()
-        };
-        assert_eq!(also("/role", false), Word::Inconclusive);
-        assert_eq!(also("isAdmin", false), Word::Inconclusive);
-        assert_eq!(also("/role", true), Word::Exploited);
-        assert_eq!(also("/full_name", false), Word::Resisted);
-    }
-
-    /// Exploits that leave out what is not offered, by their sources.
-    #[test]
-    fn what_leaves_something_out_is_listed() {
-        // These judge the same without it.
-        let otherwise = [
-            "file-read-other-user",
-            "file-delete-other-user",
-            "upload-content-mismatch",
-        ];
-        let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/../exploit/src/suite");
-        let mut found = Vec::new();
-        for area in std::fs::read_dir(suite).unwrap().flatten() {
-            for file in std::fs::read_dir(area.path())
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                let text = std::fs::read_to_string(file.path()).unwrap_or_default();
-                let stem = file
-                    .path()
-                    .file_stem()
-                    .unwrap()
-                    .to_string_lossy()
-                    .replace('_', "-");
-                if text.contains("a.offers(") && !otherwise.contains(&stem.as_str()) {
-                    found.push(stem);
-                }
-            }
-        }
-        assert!(found.len() > 3, "{found:?}");
-        for id in found {
-            let ran = Ran {
-                id: exploit::find(&id).unwrap().id,
-                facts: Facts::default(),
-                exchanges: Vec::new(),
-                took: Duration::ZERO,
-                attempt: 1,
-                repeat: false,
-            };
-            let all = Capability::ALL.map(|capability| Unbound {
-                capability,
-                why: String::new(),
-                seen: true,
-            });
-            assert!(passed_over(&ran, &all).is_some(), "{id}");
-        }
+        assert_eq!(word(&ran(true), &notes), Word::Exploited);
+        let mut all = resisted;
+        all.facts.without.clear();
+        assert_eq!(word(&all, &notes), Word::Resisted);
     }
 }

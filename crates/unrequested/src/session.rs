@@ -112,7 +112,7 @@ pub(crate) fn attack(
             );
             requests.fetch_add(ran.exchanges.len() as u64, Ordering::Relaxed);
             let revision = exploit::find(ran.id).map_or(0, |entry| entry.exploit.revision);
-            let told = crate::bind::not_absent(ran, attackers.unbound, &target.binding);
+            let told = crate::bind::not_absent(ran, attackers.unbound);
             if let Err(error) =
                 context
                     .ledger
