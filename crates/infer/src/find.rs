@@ -110,7 +110,7 @@ impl<'s, 't> Search<'s, 't> {
         route: Route,
         asked: &Asked<'_>,
         what: &[u8],
-    ) {
+    ) -> bool {
         let stranger = Asked {
             by: None,
             ..asked.clone()
@@ -125,8 +125,10 @@ impl<'s, 't> Search<'s, 't> {
                 route.method, route.path
             );
             self.not(capability, why);
+            false
         } else {
             self.bind(capability, route);
+            true
         }
     }
 

@@ -29,6 +29,19 @@ struct Further {
     fills: Vec<Fill>,
 }
 
+impl Further {
+    /// Fills it with what an answer says that it may be, once; what makes an admin is not ours to ask for.
+    fn take(&mut self, choices: &[Value]) -> bool {
+        let meant = choices.iter().filter(|one| !is_admin(one));
+        let meant: Vec<Fill> = meant.cloned().map(Fill::Same).collect();
+        let new = !meant.is_empty() && !meant.contains(&self.fills[0]);
+        if new {
+            self.fills = meant;
+        }
+        new
+    }
+}
+
 /// What one form of a registration is sent beside its email and password.
 #[derive(Debug, Clone)]
 pub(crate) struct Wants {
@@ -125,8 +138,10 @@ impl Wants {
                 .iter_mut()
                 .find(|known| names::plain(&known.name) == plain)
             {
+                if known.take(&one.choices) {
+                    anew = true;
                 // Sent, and named all the same: it wants something else. A form shows all of its fields each time.
-                if known.fills.len() > 1 && !refusal.form_again {
+                } else if known.fills.len() > 1 && !refusal.form_again {
                     known.fills.remove(0);
                     anew = true;
                 }
@@ -137,7 +152,12 @@ impl Wants {
                     .find(|field| names::plain(values::key(&field.at)) == plain);
                 let value = one.value.clone();
                 let value = value.or_else(|| field.and_then(|field| field.value.clone()));
-                anew |= self.add(&one.name, value, field);
+                if self.add(&one.name, value, field) {
+                    anew = true;
+                    if let Some(new) = self.all.last_mut() {
+                        new.take(&one.choices);
+                    }
+                }
             }
         }
         anew
@@ -385,6 +405,7 @@ mod tests {
         let named = names.iter().map(|name| Named {
             name: (*name).to_owned(),
             value: None,
+            choices: Vec::new(),
         });
         Refusal {
             named: named.collect(),
@@ -439,6 +460,21 @@ mod tests {
         assert!(wants.unread(&refusal(&["email", "pass_word", "rank"])));
         assert!(!wants.unread(&refusal(&["password", "rank"])));
         assert!(!wants.heed(&hint, &refusal(&["Email", "password"])));
+    }
+
+    #[test]
+    fn what_an_answer_allows_is_taken_but_for_admins() {
+        let (hint, mut wants, form) = wants(&[]);
+        let mut told = refusal(&["role"]);
+        assert!(wants.heed(&hint, &told));
+        let sent = |wants: &Wants| object(&form, &wants.inputs("a@b", "pw"))["role"].clone();
+        assert_eq!(sent(&wants), "user");
+        told.named[0].choices = vec![json!("superadmin"), json!("buyer"), json!("seller")];
+        assert!(wants.heed(&hint, &told));
+        assert_eq!(sent(&wants), "buyer");
+        assert!(wants.heed(&hint, &told));
+        assert_eq!(sent(&wants), "seller");
+        assert!(!wants.heed(&hint, &told));
     }
 
     #[test]

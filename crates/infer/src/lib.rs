@@ -14,6 +14,7 @@
 mod accounts;
 mod admin;
 mod ask;
+mod choices;
 mod file;
 mod files;
 mod find;

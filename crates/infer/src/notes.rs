@@ -144,7 +144,12 @@ impl Search<'_, '_> {
                             ..Asked::default()
                         };
                         let known = body.as_bytes();
-                        self.bind_personal(Capability::ReadNote, route, &asked, known);
+                        let read = Capability::ReadNote;
+                        if !self.bind_personal(read, route.clone(), &asked, known)
+                            && self.kept_until_read(&form, at, &route, user)
+                        {
+                            self.bind(read, route);
+                        }
                         shown = Some((at.clone(), id.clone()));
                         break 'reads;
                     }
@@ -172,6 +177,32 @@ impl Search<'_, '_> {
             return true;
         }
         false
+    }
+
+    /// Whether a stranger is not shown a note that its owner has not read yet: then what strangers were shown came of the
+    /// reading, and is not for all.
+    fn kept_until_read(&mut self, form: &Route, at: &str, read_at: &Route, user: &Signed) -> bool {
+        let (title, body) = (self.talk.letters(14), self.talk.letters(18));
+        let inputs = [("title", json!(title)), ("body", json!(body))];
+        let made = self.honest(
+            form,
+            &Asked {
+                inputs: &inputs,
+                by: Some(user),
+                ..Asked::default()
+            },
+        );
+        let value = made.as_ref().and_then(read);
+        let Some(id) = value.as_ref().and_then(|value| value.pointer(at)) else {
+            return false;
+        };
+        let id = values::text(id);
+        let asked = Asked {
+            id: Some(&id),
+            ..Asked::default()
+        };
+        let shown = self.ask(read_at, &asked);
+        shown.is_some_and(|reply| reply.status < 500 && !reply.contains(body.as_bytes()))
     }
 
     /// A route that shows the note when asked for a word of it, and not when asked for nonsense.

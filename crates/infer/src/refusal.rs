@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use wire::Reply;
 
+use crate::choices::{self, Choices};
 use crate::find::json;
 use crate::further::is_known;
 use crate::hint::Hint;
@@ -16,6 +17,8 @@ use crate::names;
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) value: Option<Value>,
+    /// What an answer says that it may be.
+    pub(crate) choices: Vec<Value>,
 }
 
 /// What an answer names.
@@ -33,13 +36,26 @@ impl Refusal {
             .iter()
             .any(|one| names::plain(&one.name) == plain)
     }
+
+    /// Takes up what fields may be. Those words stand in quotes, as names do.
+    fn choose(&mut self, all: Choices) {
+        for (name, list) in all {
+            self.named
+                .retain(|one| !list.iter().any(|word| word == one.name.as_str()));
+            add(&name, None, &mut self.named);
+            let plain = names::plain(&name);
+            let known = self.named.iter_mut();
+            let known = known.filter(|one| names::plain(&one.name) == plain).take(1);
+            known.for_each(|one| one.choices.clone_from(&list));
+        }
+    }
 }
 
 /// Keys under which validators put a field's name.
-const PLACES: &[&str] = &["loc", "path", "param", "field", "property", "attribute"];
-const COMPLAINT: &[&str] = &["msg", "message", "code", "issues", "stack", "status"];
+pub(crate) const PLACES: &[&str] = &["loc", "path", "param", "field", "property", "attribute"];
+pub(crate) const COMPLAINT: &[&str] = &["msg", "message", "code", "issues", "stack", "status"];
 /// What stands where a name does, and is none.
-const NO_NAMES: &[&str] = &[
+pub(crate) const NO_NAMES: &[&str] = &[
     "body",
     "query",
     "form",
@@ -88,6 +104,7 @@ pub(crate) fn read(reply: &Reply, hint: &Hint) -> Refusal {
         for text in texts(&value) {
             words(&text, hint, &mut refusal.named);
         }
+        refusal.choose(choices::read(&value));
     } else {
         let mut text = reply.text();
         let end = (0..=text.len().min(MOST_TEXT))
@@ -99,6 +116,7 @@ pub(crate) fn read(reply: &Reply, hint: &Hint) -> Refusal {
             refusal.form_again = !refusal.named.is_empty();
         } else {
             words(&text, hint, &mut refusal.named);
+            refusal.choose(choices::told(&text));
         }
     }
     refusal.named.truncate(MOST_NAMED);
@@ -117,6 +135,7 @@ fn add(name: &str, value: Option<Value>, into: &mut Vec<Named>) {
         into.push(Named {
             name: name.to_owned(),
             value,
+            choices: Vec::new(),
         });
     }
 }
@@ -168,7 +187,7 @@ fn validators(value: &Value, among_errors: bool, depth: u8, into: &mut Vec<Named
 }
 
 /// `["body", "full_name"]`, `full_name`, `body.full_name`; `/register` is the request's own.
-fn place(value: &Value) -> Option<&str> {
+pub(crate) fn place(value: &Value) -> Option<&str> {
     let text = match value {
         Value::Array(list) => list.iter().rev().find_map(Value::as_str)?,
         Value::String(text) if !text.starts_with('/') => text,

@@ -49,6 +49,8 @@ fn page(status: u16, body: &str) -> Answer {
 struct App {
     accounts: Mutex<Vec<Fields>>,
     sessions: Mutex<BTreeMap<String, String>>,
+    /// Whose each note is, what it says, and whether it was read.
+    notes: Mutex<Vec<(String, Fields, bool)>>,
     /// A refusal, if these fields do not do.
     wants: fn(&Asked) -> Option<Answer>,
     style: Style,
@@ -64,6 +66,20 @@ struct Style {
     pages: bool,
     /// Leads on by a redirect.
     redirects: bool,
+    /// To whom notes are shown that are not theirs.
+    notes: Notes,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Notes {
+    /// None are there.
+    #[default]
+    None,
+    Everybody,
+    /// Everybody whom nobody knows.
+    Strangers,
+    /// Everybody, once the owner has read it.
+    OnceRead,
 }
 
 impl App {
@@ -104,8 +120,45 @@ impl App {
                     _ => said(401, &json!({"error": "not signed in"})),
                 }
             }
-            _ => said(404, &json!({})),
+            "POST /notes" => self.write(asked),
+            line => match line.strip_prefix("GET /notes/") {
+                Some(id) => self.note(id.parse().unwrap(), &asked.token),
+                None => said(404, &json!({})),
+            },
         }
+    }
+
+    fn who(&self, token: &str) -> Option<String> {
+        self.sessions.lock().unwrap().get(token).cloned()
+    }
+
+    fn write(&self, asked: &Asked) -> Answer {
+        let Some(owner) = self.who(&asked.token) else {
+            return said(401, &json!({"error": "not signed in"}));
+        };
+        let mut notes = self.notes.lock().unwrap();
+        notes.push((owner, asked.fields.clone(), false));
+        said(201, &json!({"id": notes.len() - 1}))
+    }
+
+    fn note(&self, id: usize, token: &str) -> Answer {
+        let who = self.who(token);
+        let mut notes = self.notes.lock().unwrap();
+        let Some((owner, note, read)) = notes.get_mut(id) else {
+            return said(404, &json!({}));
+        };
+        let own = who.as_ref() == Some(owner);
+        *read |= own;
+        let shown = match self.style.notes {
+            Notes::None => false,
+            Notes::Everybody => true,
+            Notes::Strangers => who.is_none(),
+            Notes::OnceRead => *read,
+        };
+        if own || shown {
+            return said(200, &Value::Object(note.clone()));
+        }
+        said(404, &json!({}))
     }
 
     fn login(&self, name: &str, password: &str) -> Answer {
@@ -219,6 +272,7 @@ fn found(
     let app = Arc::new(App {
         accounts: Mutex::default(),
         sessions: Mutex::default(),
+        notes: Mutex::default(),
         wants,
         style: Style { by, ..style },
     });
@@ -235,6 +289,13 @@ fn found(
             hint.words = [by, "password"].map(str::to_owned).into();
         }
         hints.routes.push(hint);
+    }
+    if !matches!(style.notes, Notes::None) {
+        for (method, path) in [("POST", "/notes"), ("GET", "/notes/{id}")] {
+            let mut hint = Hint::new(method, path);
+            hint.words = ["title", "body"].map(str::to_owned).into();
+            hints.routes.push(hint);
+        }
     }
     let dial = |from: IpAddr| wire::socket(from);
     let mut talk = Talk::new(&dial, address, &address.to_string(), "seed");
@@ -553,5 +614,26 @@ fn a_login_is_bound_by_the_session_that_only_the_right_password_gives() {
         assert!(told.contains("with a wrong password as well"), "{told}");
         assert!(careless.bound().is_empty(), "{:?}", careless.bound());
         assert!(careless.requests < 200, "{}", careless.requests);
+    }
+}
+
+/// What everybody is shown may be meant so. What others are not shown, or not before its owner saw it, is personal.
+#[test]
+fn what_is_personal_is_told_from_what_is_for_all() {
+    for (notes, personal) in [
+        (Notes::Everybody, false),
+        (Notes::Strangers, true),
+        (Notes::OnceRead, true),
+    ] {
+        let style = Style {
+            notes,
+            ..Style::default()
+        };
+        let (found, _) = found(|_| None, style, &[]);
+        let bound = found.binding.route(Capability::ReadNote).is_some();
+        assert_eq!(bound, personal);
+        if !personal {
+            assert!(why(&found, Capability::ReadNote).contains("to anybody"));
+        }
     }
 }

@@ -1,0 +1,234 @@
+//! What an answer says that a field may be: `role must be one of the following values: buyer, seller`.
+
+use serde_json::Value;
+
+use crate::names;
+use crate::refusal::{COMPLAINT, NO_NAMES, PLACES, place};
+
+/// Keys under which validators list what a field may be.
+const LISTS: &[&str] = &["options", "values", "allowedvalues", "enum", "choices"];
+/// Words after which messages list it.
+const MARKS: &[&str] = &[
+    "following values:",
+    "one of:",
+    "one of ",
+    "expected ",
+    "input should be ",
+    "match pattern ",
+];
+const MOST: usize = 16;
+
+/// A field by its name, and what it may be.
+pub(crate) type Choices = Vec<(String, Vec<Value>)>;
+
+/// Reads all of an answer's lists.
+pub(crate) fn read(value: &Value) -> Choices {
+    let mut found = Vec::new();
+    gather(value, None, 8, &mut found);
+    found
+}
+
+/// The same for words that are no JSON.
+pub(crate) fn told(text: &str) -> Choices {
+    let mut found = Vec::new();
+    listed(text, None, &mut found);
+    found
+}
+
+fn gather(value: &Value, name: Option<&str>, depth: u8, into: &mut Choices) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    match value {
+        Value::Array(list) => {
+            for one in list {
+                gather(one, name, depth, into);
+            }
+        }
+        Value::Object(map) => {
+            let mut places = map.iter();
+            let own = places.find_map(|(key, inner)| {
+                let place = place(inner).filter(|_| PLACES.contains(&names::plain(key).as_str()));
+                place.filter(|name| !NO_NAMES.contains(name))
+            });
+            // As Ajv has it, `/role`.
+            let instance = map.get("instancePath").and_then(Value::as_str);
+            let own = own.or_else(|| instance?.rsplit('/').next().filter(|name| !name.is_empty()));
+            for (key, inner) in map {
+                let plain = names::plain(key);
+                let plain = plain.as_str();
+                if PLACES.contains(&plain) || matches!(plain, "input" | "received" | "instancepath")
+                {
+                    continue;
+                }
+                if let (Some(name), Value::Array(list), true) =
+                    (own.or(name), inner, LISTS.contains(&plain))
+                {
+                    push(name, list.clone(), into);
+                    continue;
+                }
+                let generic = COMPLAINT.contains(&plain)
+                    || NO_NAMES.contains(&plain)
+                    || matches!(plain, "ctx" | "params" | "expected" | "pattern");
+                let inside = own.or(if generic { name } else { Some(key) });
+                gather(inner, inside, depth, into);
+            }
+        }
+        Value::String(text) => listed(text, name, into),
+        _ => {}
+    }
+}
+
+fn push(name: &str, list: Vec<Value>, into: &mut Choices) {
+    let fits = |one: &Value| one.is_number() || one.as_str().is_some_and(is_word);
+    if (2..=MOST).contains(&list.len()) && list.iter().all(fits) {
+        into.push((name.to_owned(), list));
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=30).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+/// A message's list. Without a name beside the message it is the message's own: what stands before `must be one of`.
+fn listed(text: &str, name: Option<&str>, into: &mut Choices) {
+    if text.len() > 600 {
+        return;
+    }
+    let lower = text.to_ascii_lowercase();
+    let Some((at, mark)) = MARKS
+        .iter()
+        .find_map(|mark| Some((lower.find(mark)?, *mark)))
+    else {
+        return;
+    };
+    let (before, rest) = (&text[..at], &text[at + mark.len()..]);
+    let rest = rest.split(", received").next().unwrap_or_default();
+    let quote = rest.chars().find(|c| "'\"`".contains(*c));
+    let list: Vec<Value> = if let Some(quote) = quote {
+        let inside: Vec<&str> = rest.split(quote).skip(1).step_by(2).collect();
+        let pattern = inside.first().and_then(|one| alternatives(one));
+        let all = pattern.unwrap_or(inside);
+        all.into_iter().map(Value::from).collect()
+    } else {
+        let rest = rest.split(" at line ").next().unwrap_or_default();
+        let plain = rest.replace(" or ", ",").replace('|', ",");
+        plain
+            .split(',')
+            .map(|one| one.trim_matches(|c: char| c.is_whitespace() || "[]().".contains(c)))
+            .map(|one| {
+                one.parse::<i64>()
+                    .map_or_else(|_| Value::from(one), Value::from)
+            })
+            .collect()
+    };
+    let words = || {
+        let before = before.split(": unknown variant").next().unwrap_or_default();
+        let before = before.split(" must be").next().unwrap_or_default();
+        let words = before.split_whitespace().rev();
+        words
+            .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
+            .find(|word| !word.is_empty())
+    };
+    if let Some(name) = name.or_else(words) {
+        push(name, list, into);
+    }
+}
+
+/// `^(buyer|seller)$`.
+fn alternatives(pattern: &str) -> Option<Vec<&str>> {
+    let inner = pattern.strip_prefix('^').unwrap_or(pattern);
+    let inner = inner.strip_suffix('$').unwrap_or(inner);
+    let inner = inner.strip_prefix("(?:").or(inner.strip_prefix('('))?;
+    Some(inner.strip_suffix(')')?.split('|').collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As the validators of these libraries really write them.
+    #[test]
+    fn what_a_field_may_be_is_read() {
+        let roles = vec![json!("buyer"), json!("seller")];
+        for (library, body) in [
+            (
+                "pydantic, Literal",
+                json!({"detail": [{"type": "literal_error", "loc": ["body", "role"], "msg": "Input should be 'buyer' or 'seller'",
+                    "input": "user", "ctx": {"expected": "'buyer' or 'seller'"}}]}),
+            ),
+            (
+                "pydantic, pattern",
+                json!({"detail": [{"type": "string_pattern_mismatch", "loc": ["body", "role"],
+                    "msg": "String should match pattern '^(buyer|seller)$'", "input": "user", "ctx": {"pattern": "^(buyer|seller)$"}}]}),
+            ),
+            (
+                "zod 3",
+                json!({"issues": [{"received": "user", "code": "invalid_enum_value", "options": ["buyer", "seller"], "path": ["role"],
+                    "message": "Invalid enum value. Expected 'buyer' | 'seller', received 'user'"}]}),
+            ),
+            (
+                "zod 4",
+                json!({"error": {"issues": [{"code": "invalid_value", "values": ["buyer", "seller"], "path": ["role"],
+                    "message": "Invalid option: expected one of \"buyer\"|\"seller\""}]}}),
+            ),
+            (
+                "zod, flat",
+                json!({"errors": {"formErrors": [], "fieldErrors": {"role": ["Invalid enum value. Expected 'buyer' | 'seller', received 'user'"]}}}),
+            ),
+            (
+                "class-validator",
+                json!({"message": ["role must be one of the following values: buyer, seller"], "error": "Bad Request", "statusCode": 400}),
+            ),
+            (
+                "marshmallow",
+                json!({"errors": {"json": {"role": ["Must be one of: buyer, seller."]}}}),
+            ),
+            (
+                "joi",
+                json!({"error": "\"role\" must be one of [buyer, seller]"}),
+            ),
+            (
+                "ajv",
+                json!({"errors": [{"instancePath": "/role", "keyword": "enum", "params": {"allowedValues": ["buyer", "seller"]},
+                    "message": "role must be equal to one of the allowed values"}]}),
+            ),
+        ] {
+            let mut found = read(&body);
+            found.dedup();
+            assert!(!found.is_empty(), "{library}");
+            for one in found {
+                assert_eq!(one, ("role".to_owned(), roles.clone()), "{library}");
+            }
+        }
+        let axum = "Failed to deserialize the JSON body into the target type: role: unknown variant `user`, expected `buyer` or \
+            `seller` at line 1 column 60";
+        assert_eq!(told(axum), [("role".to_owned(), roles)]);
+        let numbers =
+            json!({"detail": [{"loc": ["body", "kind"], "msg": "Input should be 1, 2 or 3"}]});
+        let kinds = vec![json!(1), json!(2), json!(3)];
+        assert_eq!(read(&numbers), [("kind".to_owned(), kinds)]);
+    }
+
+    #[test]
+    fn other_words_are_no_lists() {
+        for text in [
+            "Input should be a valid boolean",
+            "Expected string, received number",
+            "expected property name or '}' in JSON at position 2",
+            "String should match pattern '^[^@]+@[^@]+$'",
+            "Password must contain at least one of the special characters",
+            "one of ",
+            "expected \u{e9}, \u{130} or '",
+        ] {
+            let said = json!({"errors": {"role": [text]}});
+            assert!(read(&said).is_empty(), "{text}: {:?}", read(&said));
+            told(text);
+        }
+    }
+}
