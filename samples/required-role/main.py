@@ -24,7 +24,7 @@ failures: dict[str, list[float]] = {}
 class Registration(BaseModel):
     email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)
     password: str = Field(min_length=10, max_length=200)
-    role: str = Field(pattern="^(buyer|seller|admin)$")
+    role: str = Field(pattern="^(BUYER|SELLER|ADMIN)$")
 
 
 class Login(BaseModel):

@@ -119,15 +119,16 @@ impl Search<'_, '_> {
     /// What deletes or promotes, on throw-aways.
     pub(crate) fn delete_last(&mut self) {
         if !self.given.may_delete {
-            for capability in [
-                Capability::DeleteFile,
-                Capability::ChangeRole,
-                Capability::DeleteUser,
-            ] {
-                self.not(
-                    capability,
-                    "nothing is deleted or changed in an app that was not started here",
-                );
+            let why = "nothing is deleted or changed in an app that was not started here";
+            let admins = self
+                .has_admin_routes()
+                .then_some([Capability::ChangeRole, Capability::DeleteUser]);
+            let files = self
+                .binding
+                .route(Capability::Upload)
+                .map(|_| Capability::DeleteFile);
+            for capability in admins.into_iter().flatten().chain(files) {
+                self.not(capability, why);
             }
             return;
         }

@@ -17,6 +17,10 @@ const MARKS: &[&str] = &[
     "match pattern ",
 ];
 const MOST: usize = 16;
+/// More fields no answer tells of, unless it is made to be long.
+const MOST_FIELDS: usize = 64;
+/// What messages go on with after their list.
+const ENDS: &[&str] = &[", received", ", but ", " but received", " but got", ", got"];
 
 /// A field by its name, and what it may be.
 pub(crate) type Choices = Vec<(String, Vec<Value>)>;
@@ -81,7 +85,7 @@ fn gather(value: &Value, name: Option<&str>, depth: u8, into: &mut Choices) {
 
 fn push(name: &str, list: Vec<Value>, into: &mut Choices) {
     let fits = |one: &Value| one.is_number() || one.as_str().is_some_and(is_word);
-    if (2..=MOST).contains(&list.len()) && list.iter().all(fits) {
+    if into.len() < MOST_FIELDS && (2..=MOST).contains(&list.len()) && list.iter().all(fits) {
         into.push((name.to_owned(), list));
     }
 }
@@ -93,20 +97,24 @@ fn is_word(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-/// A message's list. Without a name beside the message it is the message's own: what stands before `must be one of`.
+/// A message's list, of the field before `must be one of` or, where it has none, of the name beside the message.
 fn listed(text: &str, name: Option<&str>, into: &mut Choices) {
     if text.len() > 600 {
         return;
     }
     let lower = text.to_ascii_lowercase();
-    let Some((at, mark)) = MARKS
-        .iter()
-        .find_map(|mark| Some((lower.find(mark)?, *mark)))
-    else {
+    // `unexpected` expects nothing.
+    let mark = |mark: &&str| {
+        let at = lower.find(mark)?;
+        let whole = !lower[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        whole.then_some((at, mark.len()))
+    };
+    let Some((at, length)) = MARKS.iter().find_map(mark) else {
         return;
     };
-    let (before, rest) = (&text[..at], &text[at + mark.len()..]);
-    let rest = rest.split(", received").next().unwrap_or_default();
+    let (before, rest) = (&text[..at], &text[at + length..]);
+    let end = ENDS.iter().filter_map(|end| rest.find(end)).min();
+    let rest = &rest[..end.unwrap_or(rest.len())];
     let quote = rest.chars().find(|c| "'\"`".contains(*c));
     let list: Vec<Value> = if let Some(quote) = quote {
         let inside: Vec<&str> = rest.split(quote).skip(1).step_by(2).collect();
@@ -125,15 +133,12 @@ fn listed(text: &str, name: Option<&str>, into: &mut Choices) {
             })
             .collect()
     };
-    let words = || {
-        let before = before.split(": unknown variant").next().unwrap_or_default();
-        let before = before.split(" must be").next().unwrap_or_default();
-        let words = before.split_whitespace().rev();
-        words
-            .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
-            .find(|word| !word.is_empty())
-    };
-    if let Some(name) = name.or_else(words) {
+    let own = [": unknown variant", " must be"].iter().find_map(|mark| {
+        let before = &before[..before.rfind(mark)?];
+        let last = before.split_whitespace().next_back()?;
+        Some(last.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+    });
+    if let Some(name) = own.filter(|name| is_word(name)).or(name) {
         push(name, list, into);
     }
 }
@@ -194,6 +199,14 @@ mod tests {
                 json!({"error": "\"role\" must be one of [buyer, seller]"}),
             ),
             (
+                "by hand",
+                json!({"reason": "role must be one of: buyer, seller"}),
+            ),
+            (
+                "valibot",
+                json!({"issues": [{"path": "role", "message": "Invalid type: Expected (\"buyer\" | \"seller\") but received \"user\""}]}),
+            ),
+            (
                 "ajv",
                 json!({"errors": [{"instancePath": "/role", "keyword": "enum", "params": {"allowedValues": ["buyer", "seller"]},
                     "message": "role must be equal to one of the allowed values"}]}),
@@ -223,12 +236,16 @@ mod tests {
             "expected property name or '}' in JSON at position 2",
             "String should match pattern '^[^@]+@[^@]+$'",
             "Password must contain at least one of the special characters",
+            "Value must contain at least one of [username, phone]",
+            "Missing fields, expected `username`, `full_name`",
+            "Use at least one of a-z, A-Z, 0-9",
+            "Unexpected fields 'role', 'plan'",
             "one of ",
             "expected \u{e9}, \u{130} or '",
         ] {
-            let said = json!({"errors": {"role": [text]}});
+            assert!(told(text).is_empty(), "{text}: {:?}", told(text));
+            let said = json!({"error": text});
             assert!(read(&said).is_empty(), "{text}: {:?}", read(&said));
-            told(text);
         }
     }
 }

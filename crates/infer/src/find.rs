@@ -21,6 +21,13 @@ pub(crate) struct Account {
     pub(crate) signed: Signed,
 }
 
+/// What a route shows that may be personal.
+pub(crate) enum One<'a> {
+    Alone,
+    /// A list: how one of it is shown, its id and what it says, where that is known.
+    Of(Option<(Route, String, &'a [u8])>),
+}
+
 pub(crate) struct Search<'s, 't> {
     pub(crate) talk: &'s mut Talk<'t>,
     pub(crate) hints: &'s Hints,
@@ -29,6 +36,8 @@ pub(crate) struct Search<'s, 't> {
     /// Who does what any user does.
     pub(crate) user: Option<Account>,
     pub(crate) admin: Option<Account>,
+    /// Another who does what any user does, where one was needed.
+    other: Option<Account>,
     /// Where in the login's reply the token stood that opened `me`.
     pub(crate) proven: Option<String>,
     /// How the accounts of this search are made.
@@ -76,6 +85,7 @@ impl<'s, 't> Search<'s, 't> {
             },
             user: None,
             admin: None,
+            other: None,
             proven: None,
             made: None,
             opens: None,
@@ -103,22 +113,18 @@ impl<'s, 't> Search<'s, 't> {
     }
 
     /// Binds what shows `what`, which only its owner knows, unless it shows it to anybody: that may be a hole or meant so (an
-    /// article), and only people know which. What another user is not shown is personal, whatever strangers are shown.
+    /// article), and only people know which. What another user is not shown is personal, whatever strangers are shown. A list,
+    /// only where somebody is refused one of it, too: a gallery shows users their own.
     pub(crate) fn bind_personal(
         &mut self,
         capability: Capability,
         route: Route,
         asked: &Asked<'_>,
         what: &[u8],
+        one: &One<'_>,
     ) -> bool {
-        let stranger = Asked {
-            by: None,
-            ..asked.clone()
-        };
-        let public = self
-            .honest(&route, &stranger)
-            .is_some_and(|reply| reply.contains(what));
-        if public && !self.kept_from_others(&route, asked, what) {
+        let public = self.shows_strangers(&route, asked, what);
+        if public && !self.kept_from_others(&route, asked, what, one) {
             let why = format!(
                 "{} {} shows a user's own to anybody, signed in or not: meant so, or a hole? If it is personal, name it in \
                  unrequested.toml",
@@ -132,17 +138,60 @@ impl<'s, 't> Search<'s, 't> {
         }
     }
 
-    /// Whether another user, signed in, is answered without `what`.
-    fn kept_from_others(&mut self, route: &Route, asked: &Asked<'_>, what: &[u8]) -> bool {
-        let Some(other) = self.fresh_account().or_else(|| self.second_given()) else {
+    /// Whether somebody without a token is shown `what`.
+    pub(crate) fn shows_strangers(
+        &mut self,
+        route: &Route,
+        asked: &Asked<'_>,
+        what: &[u8],
+    ) -> bool {
+        let stranger = Asked {
+            by: None,
+            ..asked.clone()
+        };
+        let reply = self.honest(route, &stranger);
+        reply.is_some_and(|reply| reply.contains(what))
+    }
+
+    /// Whether another user, signed in, is answered without `what`, and strangers go on to be shown it.
+    fn kept_from_others(
+        &mut self,
+        route: &Route,
+        asked: &Asked<'_>,
+        what: &[u8],
+        one: &One<'_>,
+    ) -> bool {
+        if self.other.is_none() {
+            self.other = self.fresh_account().or_else(|| self.second_given());
+        }
+        let Some(other) = self.other.clone() else {
             return false;
         };
+        if let One::Of(member) = one {
+            let Some((route, id, content)) = member else {
+                return false;
+            };
+            let kept = [None, Some(&other.signed)].into_iter().any(|by| {
+                let asked = Asked {
+                    id: Some(id),
+                    by,
+                    ..Asked::default()
+                };
+                let reply = self.ask(route, &asked);
+                reply.is_some_and(|reply| keeps(&reply, content))
+            });
+            if !kept {
+                return false;
+            }
+        }
         let as_other = Asked {
             by: Some(&other.signed),
             ..asked.clone()
         };
-        let reply = self.ask(route, &as_other);
-        reply.is_some_and(|reply| reply.status < 500 && !reply.contains(what))
+        let kept = self
+            .ask(route, &as_other)
+            .is_some_and(|reply| keeps(&reply, what));
+        kept && self.shows_strangers(route, asked, what)
     }
 
     fn second_given(&mut self) -> Option<Account> {
@@ -310,6 +359,11 @@ pub(crate) fn json(reply: &Reply) -> Option<Value> {
 }
 
 /// The route is not there at all: nothing, or a sign to another path.
+/// An answer that shows no `what`, and not for another reason than who asks.
+pub(crate) fn keeps(reply: &Reply, what: &[u8]) -> bool {
+    matches!(reply.status, 200..=299 | 401 | 403 | 404) && !reply.contains(what)
+}
+
 pub(crate) fn absent(reply: &Reply) -> bool {
     matches!(reply.status, 404 | 405 | 501 | 301 | 307 | 308)
 }

@@ -32,8 +32,13 @@ struct Further {
 impl Further {
     /// Fills it with what an answer says that it may be, once; what makes an admin is not ours to ask for.
     fn take(&mut self, choices: &[Value]) -> bool {
-        let meant = choices.iter().filter(|one| !is_admin(one));
-        let meant: Vec<Fill> = meant.cloned().map(Fill::Same).collect();
+        let mut meant: Vec<&Value> = choices.iter().filter(|one| !is_admin(one)).collect();
+        if is_role(&names::plain(&self.name)) {
+            // Who may do more than plain users would make every exploit about them mean nothing.
+            meant.retain(|one| rank(one) < 2);
+            meant.sort_by_key(|one| rank(one));
+        }
+        let meant: Vec<Fill> = meant.into_iter().cloned().map(Fill::Same).collect();
         let new = !meant.is_empty() && !meant.contains(&self.fills[0]);
         if new {
             self.fills = meant;
@@ -282,6 +287,11 @@ const PARTS: &[(&str, &[&str])] = &[
 ];
 /// What nobody is asked for who is not to be more than a user.
 const ROLES: &[&str] = &["user", "member", "customer", "free"];
+/// Who may do more than plain users.
+const MORE: &[&str] = &[
+    "mod", "manage", "operator", "superv", "editor", "teach", "instruct", "employ", "agent",
+    "system", "lead", "host", "author",
+];
 
 fn is_confirmation(plain: &str) -> bool {
     SECOND.contains(&plain) || CONFIRMED.iter().any(|part| plain.contains(part))
@@ -368,6 +378,17 @@ fn fills(plain: &str, value: Option<Value>, json: bool) -> Vec<Fill> {
         }
     }
     once
+}
+
+/// 0 for plain users, 2 for who may do more.
+fn rank(role: &Value) -> u8 {
+    let text = values::text(role).to_ascii_lowercase();
+    let more = MORE.iter().any(|word| text.contains(word));
+    if ROLES.contains(&text.as_str()) {
+        0
+    } else {
+        1 + u8::from(more)
+    }
 }
 
 fn is_admin(value: &Value) -> bool {
@@ -475,6 +496,14 @@ mod tests {
         assert!(wants.heed(&hint, &told));
         assert_eq!(sent(&wants), "seller");
         assert!(!wants.heed(&hint, &told));
+
+        let (hint, mut wants, form) = self::wants(&[]);
+        told.named[0].choices = ["manager", "reader", "Member"].map(Value::from).into();
+        let mut tried = Vec::new();
+        while wants.heed(&hint, &told) {
+            tried.push(object(&form, &wants.inputs("a@b", "pw"))["role"].clone());
+        }
+        assert_eq!(tried, ["Member", "reader"]);
     }
 
     #[test]

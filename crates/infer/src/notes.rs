@@ -1,12 +1,14 @@
 //! Things that a user writes down: created, read again by id, found by a word that only they hold.
 
+use std::time::Duration;
+
 use model::{Body, Capability, Route};
 use serde_json::{Value, json};
 
 use crate::accounts::read_as;
 use crate::ask::{Signed, Wanted, forms, plain};
 use crate::files::{ids, shared};
-use crate::find::{Asked, Search, absent, fit, json as read};
+use crate::find::{Asked, One, Search, absent, fit, json as read, keeps};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
@@ -145,8 +147,8 @@ impl Search<'_, '_> {
                         };
                         let known = body.as_bytes();
                         let read = Capability::ReadNote;
-                        if !self.bind_personal(read, route.clone(), &asked, known)
-                            && self.kept_until_read(&form, at, &route, user)
+                        if !self.bind_personal(read, route.clone(), &asked, known, &One::Alone)
+                            && self.kept_until_read(&form, (at, id), &route, user)
                         {
                             self.bind(read, route);
                         }
@@ -179,9 +181,15 @@ impl Search<'_, '_> {
         false
     }
 
-    /// Whether a stranger is not shown a note that its owner has not read yet: then what strangers were shown came of the
-    /// reading, and is not for all.
-    fn kept_until_read(&mut self, form: &Route, at: &str, read_at: &Route, user: &Signed) -> bool {
+    /// Whether strangers are shown another note only once its owner has read it: then that they are comes of the reading, and it
+    /// is not for all.
+    fn kept_until_read(
+        &mut self,
+        form: &Route,
+        (at, before): (&str, &str),
+        read_at: &Route,
+        user: &Signed,
+    ) -> bool {
         let (title, body) = (self.talk.letters(14), self.talk.letters(18));
         let inputs = [("title", json!(title)), ("body", json!(body))];
         let made = self.honest(
@@ -193,16 +201,35 @@ impl Search<'_, '_> {
             },
         );
         let value = made.as_ref().and_then(read);
-        let Some(id) = value.as_ref().and_then(|value| value.pointer(at)) else {
+        let id = value.as_ref().and_then(|value| value.pointer(at));
+        let Some(id) = id.filter(|id| !id.is_null()).map(values::text) else {
             return false;
         };
-        let id = values::text(id);
+        // Where the answer is a list, that place may be another note's.
+        if id == before {
+            return false;
+        }
         let asked = Asked {
             id: Some(&id),
             ..Asked::default()
         };
-        let shown = self.ask(read_at, &asked);
-        shown.is_some_and(|reply| reply.status < 500 && !reply.contains(body.as_bytes()))
+        let body = body.as_bytes();
+        for wait in [0, 500] {
+            // Some are only late.
+            std::thread::sleep(Duration::from_millis(wait));
+            let reply = self.ask(read_at, &asked);
+            if !reply.is_some_and(|reply| keeps(&reply, body)) {
+                return false;
+            }
+        }
+        let own = self.honest(
+            read_at,
+            &Asked {
+                by: Some(user),
+                ..asked.clone()
+            },
+        );
+        own.is_some_and(|reply| reply.contains(body)) && self.shows_strangers(read_at, &asked, body)
     }
 
     /// A route that shows the note when asked for a word of it, and not when asked for nonsense.
@@ -269,7 +296,12 @@ impl Search<'_, '_> {
                     ..Asked::default()
                 };
                 let known = note.title.as_bytes();
-                self.bind_personal(Capability::Search, route, &asked, known);
+                // A note that is bound is known to be personal.
+                let one = match self.binding.route(Capability::ReadNote) {
+                    Some(_) => One::Alone,
+                    None => One::Of(None),
+                };
+                self.bind_personal(Capability::Search, route, &asked, known, &one);
                 return true;
             }
         }

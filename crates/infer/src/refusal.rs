@@ -40,6 +40,9 @@ impl Refusal {
     /// Takes up what fields may be. Those words stand in quotes, as names do.
     fn choose(&mut self, all: Choices) {
         for (name, list) in all {
+            if !is_name(&name) {
+                continue;
+            }
             self.named
                 .retain(|one| !list.iter().any(|word| word == one.name.as_str()));
             add(&name, None, &mut self.named);
@@ -123,15 +126,22 @@ pub(crate) fn read(reply: &Reply, hint: &Hint) -> Refusal {
     refusal
 }
 
-fn add(name: &str, value: Option<Value>, into: &mut Vec<Named>) {
-    let plain = names::plain(name);
-    let fits = (2..=40).contains(&name.len())
+fn is_name(name: &str) -> bool {
+    (2..=40).contains(&name.len())
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && !NO_NAMES.contains(&plain.as_str());
-    if fits && !into.iter().any(|one| names::plain(&one.name) == plain) {
+        && !NO_NAMES.contains(&names::plain(name).as_str())
+}
+
+fn add(name: &str, value: Option<Value>, into: &mut Vec<Named>) {
+    // More an answer names only to be long.
+    if into.len() >= 4 * MOST_NAMED || !is_name(name) {
+        return;
+    }
+    let plain = names::plain(name);
+    if !into.iter().any(|one| names::plain(&one.name) == plain) {
         into.push(Named {
             name: name.to_owned(),
             value,

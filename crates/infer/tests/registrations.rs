@@ -80,6 +80,10 @@ enum Notes {
     Strangers,
     /// Everybody, once the owner has read it.
     OnceRead,
+    /// Everybody; the answer to a new one is the list of all.
+    Listed,
+    /// Everybody, and so a search that signed-in users make in their own.
+    Gallery,
 }
 
 impl App {
@@ -121,10 +125,17 @@ impl App {
                 }
             }
             "POST /notes" => self.write(asked),
-            line => match line.strip_prefix("GET /notes/") {
-                Some(id) => self.note(id.parse().unwrap(), &asked.token),
-                None => said(404, &json!({})),
-            },
+            line => {
+                let (id, term) = (
+                    line.strip_prefix("GET /notes/"),
+                    line.strip_prefix("GET /search?q="),
+                );
+                match (id.map(str::parse), term) {
+                    (Some(Ok(id)), _) => self.note(id, &asked.token),
+                    (_, Some(term)) => self.search(term, &asked.token),
+                    _ => said(404, &json!({})),
+                }
+            }
         }
     }
 
@@ -138,7 +149,28 @@ impl App {
         };
         let mut notes = self.notes.lock().unwrap();
         notes.push((owner, asked.fields.clone(), false));
+        if matches!(self.style.notes, Notes::Listed) {
+            let all: Vec<Value> = (0..notes.len()).map(|id| json!({"id": id})).collect();
+            return said(201, &all.into());
+        }
         said(201, &json!({"id": notes.len() - 1}))
+    }
+
+    fn search(&self, term: &str, token: &str) -> Answer {
+        let who = self.who(token);
+        let notes = self.notes.lock().unwrap();
+        let all = notes.iter().enumerate();
+        let mine = all.filter(|(_, (owner, ..))| who.as_ref().is_none_or(|who| who == owner));
+        let found = mine.filter(|(_, (_, note, _))| {
+            note.values()
+                .any(|text| text.as_str().is_some_and(|text| text.contains(term)))
+        });
+        let found = found.map(|(id, (_, note, _))| {
+            let mut note = note.clone();
+            note.insert("id".into(), id.into());
+            Value::Object(note)
+        });
+        said(200, &found.collect::<Vec<_>>().into())
     }
 
     fn note(&self, id: usize, token: &str) -> Answer {
@@ -151,7 +183,7 @@ impl App {
         *read |= own;
         let shown = match self.style.notes {
             Notes::None => false,
-            Notes::Everybody => true,
+            Notes::Everybody | Notes::Listed | Notes::Gallery => true,
             Notes::Strangers => who.is_none(),
             Notes::OnceRead => *read,
         };
@@ -296,6 +328,9 @@ fn found(
             hint.words = ["title", "body"].map(str::to_owned).into();
             hints.routes.push(hint);
         }
+        let mut hint = Hint::new("GET", "/search");
+        hint.words = ["q".to_owned()].into();
+        hints.routes.push(hint);
     }
     let dial = |from: IpAddr| wire::socket(from);
     let mut talk = Talk::new(&dial, address, &address.to_string(), "seed");
@@ -624,6 +659,8 @@ fn what_is_personal_is_told_from_what_is_for_all() {
         (Notes::Everybody, false),
         (Notes::Strangers, true),
         (Notes::OnceRead, true),
+        (Notes::Listed, false),
+        (Notes::Gallery, false),
     ] {
         let style = Style {
             notes,
@@ -632,8 +669,12 @@ fn what_is_personal_is_told_from_what_is_for_all() {
         let (found, _) = found(|_| None, style, &[]);
         let bound = found.binding.route(Capability::ReadNote).is_some();
         assert_eq!(bound, personal);
+        // Strangers find everything in each of these apps, and users their own.
+        let search = found.binding.route(Capability::Search).is_some();
+        assert_eq!(search, personal);
         if !personal {
             assert!(why(&found, Capability::ReadNote).contains("to anybody"));
+            assert!(why(&found, Capability::Search).contains("to anybody"));
         }
     }
 }

@@ -388,12 +388,38 @@ fn kept(dir: &Path, run: &str) -> PathBuf {
     dir.join("bindings").join(format!("{run}.toml"))
 }
 
-/// Keeps a run's binding.
-pub(crate) fn keep(dir: &Path, run: &str, binding: &Binding) -> Result<(), Fatal> {
+/// Keeps a run's binding, and what of the app it does not say.
+pub(crate) fn keep(dir: &Path, run: &str, offer: &Offer) -> Result<(), Fatal> {
     let path = kept(dir, run);
     std::fs::create_dir_all(dir.join("bindings"))?;
-    let text = toml::to_string(binding).map_err(|error| Fatal::failed(error.to_string()))?;
-    Ok(std::fs::write(path, text)?)
+    let failed = |error: &dyn std::fmt::Display| Fatal::failed(error.to_string());
+    let text = toml::to_string(&offer.binding).map_err(|error| failed(&error))?;
+    std::fs::write(&path, text)?;
+    let unbound: Vec<(Capability, &str)> = offer
+        .unbound
+        .iter()
+        .map(|one| (one.capability, one.why.as_str()))
+        .collect();
+    let text = serde_json::to_string(&unbound).map_err(|error| failed(&error))?;
+    Ok(std::fs::write(path.with_extension("unbound.json"), text)?)
+}
+
+/// What was there in a run's app and not bound; nothing for runs that kept none.
+pub(crate) fn unbound_of_run(dir: &Path, run: &str) -> Result<Vec<Unbound>, Fatal> {
+    let path = kept(dir, run).with_extension("unbound.json");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Fatal::failed(format!("{}: {error}", path.display()))),
+    };
+    let all: Vec<(Capability, String)> = serde_json::from_str(&text)
+        .map_err(|error| Fatal::failed(format!("{}: {error}", path.display())))?;
+    let told = |(capability, why)| Unbound {
+        capability,
+        why,
+        seen: true,
+    };
+    Ok(all.into_iter().map(told).collect())
 }
 
 /// A run's binding; the contract for runs that kept none. With a wrong one the exploits would find nothing to attack.
@@ -444,6 +470,24 @@ mod tests {
     use model::{Facts, Word, judge};
 
     use super::*;
+
+    /// For `replay`, which would say otherwise what the run could not.
+    #[test]
+    fn what_a_run_knew_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut offer = Offer::known(exploit::contract(), "");
+        offer.unbound.push(Unbound {
+            capability: Capability::Search,
+            why: "\"odd\"\n".into(),
+            seen: true,
+        });
+        keep(dir.path(), "run", &offer).unwrap();
+        assert_eq!(of_run(dir.path(), "run").unwrap(), offer.binding);
+        assert_eq!(unbound_of_run(dir.path(), "run").unwrap(), offer.unbound);
+        assert!(unbound_of_run(dir.path(), "other").unwrap().is_empty());
+        std::fs::write(dir.path().join("bindings/run.unbound.json"), "[").unwrap();
+        assert!(unbound_of_run(dir.path(), "run").is_err());
+    }
 
     #[test]
     fn what_is_there_but_not_bound_is_not_said_to_be_absent() {

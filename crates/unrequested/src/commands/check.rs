@@ -108,7 +108,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
                     plan.ready_within = std::time::Duration::from_secs(check.ready_within);
                     let offer = bind::of_folder(&tree, &plan, check, &seed, &progress)?;
                     tell(&offer, &tree, check, &progress)?;
-                    bind::keep(&context.dir, &row.id, &offer.binding)?;
+                    bind::keep(&context.dir, &row.id, &offer)?;
                     plan.health = bind::health(&offer.binding);
                     let stand = Stand::new(plan, offer.binding).knowing(offer.known);
                     progress.line(&format!(
@@ -169,7 +169,7 @@ pub(super) fn run(cli: &Cli, check: &Check, paint: Paint) -> Result<Exit, Fatal>
             let mut target = running(check, endpoint, !development);
             let offer = bind::of_running(&target, check, &seed, &progress)?;
             tell(&offer, std::path::Path::new("."), check, &progress)?;
-            bind::keep(&context.dir, &row.id, &offer.binding)?;
+            bind::keep(&context.dir, &row.id, &offer)?;
             target.binding = Arc::new(offer.binding);
             offer.known.told(&mut target.given);
             let mut new = unit("none", "unknown", None);

@@ -157,7 +157,9 @@ fn again(
     let (target, _, _cell) = stand
         .target(&[])
         .map_err(|error| Fatal::nothing(error.why))?;
-    Ok(exploit::run(entry, &target, &seed))
+    let ran = exploit::run(entry, &target, &seed);
+    let unbound = crate::bind::unbound_of_run(&context.dir, run)?;
+    Ok(crate::bind::not_absent(&ran, &unbound).unwrap_or(ran))
 }
 
 fn page(
