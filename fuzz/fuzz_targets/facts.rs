@@ -1,6 +1,8 @@
 //! Facts as a ledger may hold them, as JSON or drawn from the bytes: what the judge may say of them.
 #![no_main]
 
+use std::collections::BTreeSet;
+
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use model::{
@@ -59,6 +61,7 @@ fn drawn(u: &mut Unstructured<'_>) -> Result<Facts> {
         after: *u.choose(&[None, Some(false), Some(true), Some(true)])?,
         stop: u.ratio(1, 4)?.then_some(stop),
         notes: Vec::new(),
+        without: BTreeSet::new(),
     })
 }
 
