@@ -506,6 +506,27 @@ fn way(judged: &Judged, called: &str) -> Option<String> {
     if reason.contains("webhook") && reason.contains("secret") {
         return Some("name the webhook's secret: --webhook-secret SECRET".to_owned());
     }
+    let told = [
+        (
+            "word for an admin",
+            "say it in unrequested.toml: [roles] with admin = the app's word",
+        ),
+        (
+            "which events it stored",
+            "name the list of events in unrequested.toml",
+        ),
+        (
+            "more users than",
+            "name one more account: --user EMAIL:PASSWORD",
+        ),
+        (
+            "no listed origin",
+            "name an origin that may call the app: --cors-origins ORIGIN",
+        ),
+    ];
+    if let Some((_, way)) = told.iter().find(|(words, _)| reason.contains(words)) {
+        return Some((*way).to_owned());
+    }
     Some(match (judged.fault, judged.step) {
         (Some(Fault::Harness), Some(Step::Boot)) => {
             format!("{called} doctor says what this machine lacks")

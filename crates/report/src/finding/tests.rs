@@ -342,6 +342,20 @@ fn what_was_not_decided_says_what_would_make_it_testable() {
     let attached = "the app's files cannot be looked at: start the app by this tool to test this";
     assert!(of(attached, Fault::Harness, Step::Setup).contains("not its address"));
     assert!(of("no admin account is known", Fault::Harness, Step::Setup).contains("--admin"));
+    for (reason, wanted) in [
+        ("the app's word for an admin is not known", "[roles]"),
+        (
+            "this needs more users than the 2 that are known; name one more",
+            "--user",
+        ),
+        ("no listed origin is known", "--cors-origins"),
+        ("nothing shows which events it stored", "unrequested.toml"),
+    ] {
+        assert!(
+            of(reason, Fault::Harness, Step::Attack).contains(wanted),
+            "{reason}"
+        );
+    }
     assert!(of("it took too long", Fault::Harness, Step::Attack).contains("quiet machine"));
     assert!(of("no reply", Fault::App, Step::WitnessAgain).contains("what broke it"));
 }
