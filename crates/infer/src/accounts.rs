@@ -274,9 +274,11 @@ impl Search<'_, '_> {
                         continue;
                     };
                     let bare = self.ask(&route, &Asked::default());
-                    let shows = bare
-                        .as_ref()
-                        .is_some_and(|bare| bare.contains(email.as_bytes()));
+                    // In another place it may be a hole of its own: everybody's accounts, in the refusal.
+                    let shows = bare.as_ref().is_some_and(|bare| match json(bare) {
+                        Some(bare) => bare.pointer(&at).is_some_and(|one| one == email),
+                        None => bare.contains(email.as_bytes()),
+                    });
                     // A list of everybody is not who is signed in.
                     if shows || at.split('/').any(|part| part.parse::<usize>().is_ok()) {
                         continue;

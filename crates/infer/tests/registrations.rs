@@ -68,6 +68,16 @@ struct Style {
     redirects: bool,
     /// To whom notes are shown that are not theirs.
     notes: Notes,
+    /// Who is not signed in is told everybody's email: alone, or as if it were theirs.
+    tells: Tells,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Tells {
+    #[default]
+    Nothing,
+    Accounts,
+    TheLast,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -121,7 +131,7 @@ impl App {
                     Some(email) if !email.is_empty() => {
                         said(200, &json!({"id": 1, "email": email}))
                     }
-                    _ => said(401, &json!({"error": "not signed in"})),
+                    _ => self.stranger(),
                 }
             }
             "POST /notes" => self.write(asked),
@@ -136,6 +146,16 @@ impl App {
                     _ => said(404, &json!({})),
                 }
             }
+        }
+    }
+
+    fn stranger(&self) -> Answer {
+        let accounts = self.accounts.lock().unwrap();
+        let emails: Vec<&Value> = accounts.iter().map(|one| &one["email"]).collect();
+        match self.style.tells {
+            Tells::Nothing => said(401, &json!({"error": "not signed in"})),
+            Tells::Accounts => said(401, &json!({"error": "not signed in", "accounts": emails})),
+            Tells::TheLast => said(200, &json!({"id": 1, "email": emails.last()})),
         }
     }
 
@@ -676,5 +696,22 @@ fn what_is_personal_is_told_from_what_is_for_all() {
             assert!(why(&found, Capability::ReadNote).contains("to anybody"));
             assert!(why(&found, Capability::Search).contains("to anybody"));
         }
+    }
+}
+
+/// Who is signed in is told by what is in one place for them and not for strangers, whatever else strangers are told.
+#[test]
+fn who_is_signed_in_is_told_from_who_is_there() {
+    for (tells, bound) in [
+        (Tells::Nothing, true),
+        (Tells::Accounts, true),
+        (Tells::TheLast, false),
+    ] {
+        let style = Style {
+            tells,
+            ..Style::default()
+        };
+        let (found, _) = found(|_| None, style, &[]);
+        assert_eq!(found.binding.route(Capability::Me).is_some(), bound);
     }
 }
