@@ -274,10 +274,13 @@ impl Search<'_, '_> {
                         continue;
                     };
                     let bare = self.ask(&route, &Asked::default());
-                    // In another place it may be a hole of its own: everybody's accounts, in the refusal.
-                    let shows = bare.as_ref().is_some_and(|bare| match json(bare) {
-                        Some(bare) => bare.pointer(&at).is_some_and(|one| one == email),
-                        None => bare.contains(email.as_bytes()),
+                    let shows = bare.as_ref().is_some_and(|bare| {
+                        // In another place of a refusal it is a hole of its own: everybody's accounts.
+                        let elsewhere = bare.status >= 400
+                            && json(bare).is_some_and(|bare| {
+                                bare.pointer(&at).is_none_or(|one| one != email)
+                            });
+                        bare.contains(email.as_bytes()) && !elsewhere
                     });
                     // A list of everybody is not who is signed in.
                     if shows || at.split('/').any(|part| part.parse::<usize>().is_ok()) {

@@ -120,9 +120,12 @@ impl Search<'_, '_> {
     pub(crate) fn delete_last(&mut self) {
         if !self.given.may_delete {
             let why = "nothing is deleted or changed in an app that was not started here";
-            let admins = self
-                .has_admin_routes()
-                .then_some([Capability::ChangeRole, Capability::DeleteUser]);
+            let manages =
+                |hint: &Hint| hint.is(&["DELETE", "PATCH", "PUT"]) && fit(hint, PATHS, &[]) > 0;
+            let admins = (self.has_admin_routes()
+                || self.binding.route(Capability::Users).is_some()
+                || self.hints.routes.iter().any(manages))
+            .then_some([Capability::ChangeRole, Capability::DeleteUser]);
             let files = self
                 .binding
                 .route(Capability::Upload)

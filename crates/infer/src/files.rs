@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::accounts::read_as;
 use crate::ask::{File, Signed, plain};
-use crate::find::{Asked, One, Search, absent, done, fit, json};
+use crate::find::{Asked, Search, Shows, absent, done, fit, json};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
@@ -194,7 +194,7 @@ impl Search<'_, '_> {
             let download = self.binding.route(Capability::Download).cloned();
             let member = download.map(|route| (route, one.clone(), file.bytes.as_slice()));
             let asked = Asked::default();
-            self.bind_personal(Capability::Files, list, &asked, known, &One::Of(member));
+            self.bind_personal(Capability::Files, list, &asked, known, &Shows::List(member));
             id.get_or_insert((at.clone(), one.clone()));
             break;
         }

@@ -22,10 +22,10 @@ pub(crate) struct Account {
 }
 
 /// What a route shows that may be personal.
-pub(crate) enum One<'a> {
-    Alone,
-    /// A list: how one of it is shown, its id and what it says, where that is known.
-    Of(Option<(Route, String, &'a [u8])>),
+pub(crate) enum Shows<'a> {
+    Thing,
+    /// How one of it is shown, its id and what it says, where that is known.
+    List(Option<(Route, String, &'a [u8])>),
 }
 
 pub(crate) struct Search<'s, 't> {
@@ -121,10 +121,10 @@ impl<'s, 't> Search<'s, 't> {
         route: Route,
         asked: &Asked<'_>,
         what: &[u8],
-        one: &One<'_>,
+        shows: &Shows<'_>,
     ) -> bool {
         let public = self.shows_strangers(&route, asked, what);
-        if public && !self.kept_from_others(&route, asked, what, one) {
+        if public && !self.kept_from_others(&route, asked, what, shows) {
             let why = format!(
                 "{} {} shows a user's own to anybody, signed in or not: meant so, or a hole? If it is personal, name it in \
                  unrequested.toml",
@@ -159,7 +159,7 @@ impl<'s, 't> Search<'s, 't> {
         route: &Route,
         asked: &Asked<'_>,
         what: &[u8],
-        one: &One<'_>,
+        shows: &Shows<'_>,
     ) -> bool {
         if self.other.is_none() {
             self.other = self.fresh_account().or_else(|| self.second_given());
@@ -167,7 +167,7 @@ impl<'s, 't> Search<'s, 't> {
         let Some(other) = self.other.clone() else {
             return false;
         };
-        if let One::Of(member) = one {
+        if let Shows::List(member) = shows {
             let Some((route, id, content)) = member else {
                 return false;
             };
@@ -358,12 +358,12 @@ pub(crate) fn json(reply: &Reply) -> Option<Value> {
     serde_json::from_slice(&reply.body).ok()
 }
 
-/// The route is not there at all: nothing, or a sign to another path.
 /// An answer that shows no `what`, and not for another reason than who asks.
 pub(crate) fn keeps(reply: &Reply, what: &[u8]) -> bool {
     matches!(reply.status, 200..=299 | 401 | 403 | 404) && !reply.contains(what)
 }
 
+/// The route is not there at all: nothing, or a sign to another path.
 pub(crate) fn absent(reply: &Reply) -> bool {
     matches!(reply.status, 404 | 405 | 501 | 301 | 307 | 308)
 }

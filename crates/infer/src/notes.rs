@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::accounts::read_as;
 use crate::ask::{Signed, Wanted, forms, plain};
 use crate::files::{ids, shared};
-use crate::find::{Asked, One, Search, absent, fit, json as read, keeps};
+use crate::find::{Asked, Search, Shows, absent, fit, json as read, keeps};
 use crate::hint::Hint;
 use crate::{json as values, names};
 
@@ -147,7 +147,7 @@ impl Search<'_, '_> {
                         };
                         let known = body.as_bytes();
                         let read = Capability::ReadNote;
-                        if !self.bind_personal(read, route.clone(), &asked, known, &One::Alone)
+                        if !self.bind_personal(read, route.clone(), &asked, known, &Shows::Thing)
                             && self.kept_until_read(&form, (at, id), &route, user)
                         {
                             self.bind(read, route);
@@ -297,11 +297,11 @@ impl Search<'_, '_> {
                 };
                 let known = note.title.as_bytes();
                 // A note that is bound is known to be personal.
-                let one = match self.binding.route(Capability::ReadNote) {
-                    Some(_) => One::Alone,
-                    None => One::Of(None),
+                let shows = match self.binding.route(Capability::ReadNote) {
+                    Some(_) => Shows::Thing,
+                    None => Shows::List(None),
                 };
-                self.bind_personal(Capability::Search, route, &asked, known, &one);
+                self.bind_personal(Capability::Search, route, &asked, known, &shows);
                 return true;
             }
         }

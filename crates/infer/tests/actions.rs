@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod request;
+
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -108,37 +110,17 @@ impl App {
 type Asked = (String, Option<usize>, BTreeMap<String, String>);
 
 fn read(stream: &mut TcpStream) -> Option<Asked> {
-    let mut bytes = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let header = |name: &str| {
-                let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-                let found = lines.find(|(key, _)| key.eq_ignore_ascii_case(name));
-                found.map(|(_, value)| value.to_owned())
-            };
-            let length = header("content-length").map_or(0, |one| one.parse().unwrap());
-            if body.len() >= length {
-                let parts = body.split("name=\"").skip(1).filter_map(|part| {
-                    let (name, rest) = part.split_once("\"\r\n\r\n")?;
-                    Some((name.to_owned(), rest.split_once("\r\n")?.0.to_owned()))
-                });
-                let cookie = header("cookie").and_then(|one| {
-                    one.strip_prefix("sid=")?
-                        .strip_suffix("-session")?
-                        .parse()
-                        .ok()
-                });
-                let line: Vec<&str> = head.split_whitespace().take(2).collect();
-                return Some((line.join(" "), cookie, parts.collect()));
-            }
-        }
-        match stream.read(&mut part) {
-            Ok(got) if got > 0 => bytes.extend_from_slice(&part[..got]),
-            _ => return None,
-        }
-    }
+    let request = request::read(stream)?;
+    let parts = request.body.split("name=\"").skip(1).filter_map(|part| {
+        let (name, rest) = part.split_once("\"\r\n\r\n")?;
+        Some((name.to_owned(), rest.split_once("\r\n")?.0.to_owned()))
+    });
+    let cookie = request.header("cookie").and_then(|one| {
+        let id = one.strip_prefix("sid=")?.strip_suffix("-session")?;
+        id.parse().ok()
+    });
+    let parts = parts.collect();
+    Some((request.line, cookie, parts))
 }
 
 fn serve(app: &Arc<App>) -> SocketAddr {

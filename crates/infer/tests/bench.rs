@@ -10,7 +10,7 @@ mod support;
 use model::binding::{Scheme, Signature};
 use model::{Binding, Body, Capability, Carrier};
 use reference::{Shape, Twin, Weakness};
-use support::{bag, differences, infer_of, served};
+use support::{bag, differences, infer_of, infer_with, served};
 
 /// The contract, changed.
 fn changed(act: impl FnOnce(&mut Binding)) -> Binding {
@@ -332,6 +332,38 @@ fn what_is_kept_from_other_users_is_personal() {
             "{weakness:?}: {}",
             complaints.join("\n")
         );
+    }
+}
+
+/// What deletes is not tried in an app that somebody else started; that it is there is said wherever its routes are.
+#[test]
+fn what_may_not_be_tried_is_not_said_to_be_absent() {
+    let given = changed(|binding| {
+        at(binding, Capability::Users, "GET", "/people");
+        at(
+            binding,
+            Capability::ChangeRole,
+            "PATCH",
+            "/people/{id}/role",
+        );
+        at(binding, Capability::DeleteUser, "DELETE", "/people/{id}");
+    });
+    let (target, _) = served(&Twin::secure().bound(given.clone()));
+    for known in [true, false] {
+        let mut target = target.clone();
+        if !known {
+            target.given.admin = None;
+        }
+        let seed = format!("{known}");
+        let found = infer_with(&target, &bag(&given), &seed, false);
+        for capability in [
+            Capability::ChangeRole,
+            Capability::DeleteUser,
+            Capability::DeleteFile,
+        ] {
+            let one = found.why_not(capability).unwrap();
+            assert!(one.seen, "{}: {}", capability.name(), one.why);
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! A small app for tests: it keeps its accounts and notes in memory, and refuses, answers and shows as it is told to.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use infer::{Given, Hint, Hints, Inferred, Talk};
 use model::Capability;
 use serde_json::{Map, Value, json};
+
+use crate::request;
 
 pub(crate) type Fields = Map<String, Value>;
 
@@ -239,53 +241,39 @@ impl App {
     }
 }
 
-pub(crate) fn read(stream: &mut TcpStream) -> Option<Asked> {
-    let mut bytes = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let header = |name: &str| {
-                head.lines().find_map(|line| {
-                    let (key, value) = line.split_once(": ")?;
-                    key.eq_ignore_ascii_case(name).then(|| value.to_owned())
-                })
-            };
-            let length = header("content-length").map_or(0, |one| one.parse().unwrap());
-            if body.len() >= length {
-                let is_json = header("content-type").is_some_and(|kind| kind.contains("json"));
-                let fields = if is_json {
-                    serde_json::from_str(body).unwrap()
-                } else {
-                    body.split('&')
-                        .filter_map(|pair| pair.split_once('='))
-                        .map(pair)
-                        .collect()
-                };
-                let cookie = header("cookie").map(|one| one.replace("sid=", ""));
-                let bearer = header("authorization").map(|one| one.replace("Bearer ", ""));
-                let line: Vec<&str> = head.split_whitespace().take(2).collect();
-                return Some(Asked {
-                    line: line.join(" "),
-                    fields,
-                    json: is_json,
-                    token: cookie.or(bearer).unwrap_or_default(),
-                });
-            }
-        }
-        match stream.read(&mut part) {
-            Ok(got) if got > 0 => bytes.extend_from_slice(&part[..got]),
-            _ => return None,
-        }
-    }
+fn read(stream: &mut TcpStream) -> Option<Asked> {
+    let request = request::read(stream)?;
+    let is_json = request
+        .header("content-type")
+        .is_some_and(|kind| kind.contains("json"));
+    let fields = if is_json {
+        serde_json::from_str(&request.body).unwrap()
+    } else {
+        let pairs = request
+            .body
+            .split('&')
+            .filter_map(|one| one.split_once('='));
+        pairs.map(pair).collect()
+    };
+    let cookie = request.header("cookie").map(|one| one.replace("sid=", ""));
+    let bearer = request
+        .header("authorization")
+        .map(|one| one.replace("Bearer ", ""));
+    Some(Asked {
+        line: request.line,
+        fields,
+        json: is_json,
+        // Nobody's, where there is neither.
+        token: cookie.or(bearer).unwrap_or_default(),
+    })
 }
 
-pub(crate) fn pair((name, value): (&str, &str)) -> (String, Value) {
+fn pair((name, value): (&str, &str)) -> (String, Value) {
     let value = value.replace("%40", "@").replace("%20", " ");
     (name.to_owned(), json!(value))
 }
 
-pub(crate) fn serve(app: &Arc<App>) -> SocketAddr {
+fn serve(app: &Arc<App>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let app = app.clone();

@@ -64,13 +64,17 @@ fn relay(mut client: std::net::TcpStream, app: std::net::SocketAddr, lines: &Mut
 
 /// Infers with the binding withheld.
 pub(crate) fn infer_of(target: &Target, hints: &Hints, seed: &str) -> Inferred {
+    infer_with(target, hints, seed, true)
+}
+
+pub(crate) fn infer_with(target: &Target, hints: &Hints, seed: &str, may_delete: bool) -> Inferred {
     let dial = |from| target.dial.socket(from);
     let mut talk = Talk::new(&dial, target.at.address, &target.at.host, seed);
     let given = Given {
         users: Vec::new(),
         admin: target.given.admin.clone(),
         webhook_secret: target.given.webhook_secret.clone(),
-        may_delete: true,
+        may_delete,
     };
     infer::infer(&mut talk, hints, &given)
 }

@@ -51,6 +51,22 @@ pub fn break_at(n: usize, upstream: SocketAddr, how: Break) -> io::Result<Proxy>
     })
 }
 
+/// Forwards everything but what is sent to this path, which it answers with this status.
+pub fn refusing(path: &str, status: u16, upstream: SocketAddr) -> io::Result<Proxy> {
+    let upstream = v4(upstream)?;
+    let part = format!(" {path} ").into_bytes();
+    Decoy::start(move |exchange| {
+        let line = exchange.request.split(|byte| *byte == b'\r').next();
+        let refused = line.is_some_and(|line| line.windows(part.len()).any(|at| at == part));
+        if refused {
+            exchange.answer(status, "application/json", br#"{"error":"no"}"#);
+        } else {
+            let reply = forward(exchange, upstream);
+            exchange.write(&reply);
+        }
+    })
+}
+
 /// Forwards everything, and adds to each JSON reply a field with all that was ever said to it.
 pub fn spilling(upstream: SocketAddr) -> io::Result<Proxy> {
     let upstream = v4(upstream)?;
