@@ -3,7 +3,7 @@
 //!
 //! An input is its routes, as `METHOD /path word word` lines or as an OpenAPI document, and after each `=== METHOD /path`
 //! line what it answers there: status, headers, an empty line, the body. Several for one route are given in turn. `$name`
-//! is what was last sent under that name, `$token` by whom.
+//! is what was last sent under that name, `$token` by whom. `PAGE /path` is a page that may show forms.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -20,7 +20,6 @@ const MOST: u32 = 120;
 const MOST_ROUTES: usize = 24;
 
 /// What the app answers, and what it was last sent.
-#[derive(Default)]
 struct App {
     answers: BTreeMap<String, (usize, Vec<String>)>,
     sent: BTreeMap<String, String>,
@@ -74,7 +73,7 @@ impl App {
         let (turn, all) = self.answers.get_mut(&route).expect("a key");
         let mut said = all[*turn % all.len()].clone();
         *turn += 1;
-        // The longest first: `$password_again` is not `$password`.
+        // From the last: `$password_again` comes before `$password`, which it begins with.
         for (name, value) in sent.iter().rev() {
             if said.len() < 1 << 16 {
                 said = said.replace(&format!("${name}"), value);
@@ -84,13 +83,10 @@ impl App {
     }
 }
 
-fn app() -> &'static Mutex<App> {
-    static APP: Mutex<App> = Mutex::new(App {
-        answers: BTreeMap::new(),
-        sent: BTreeMap::new(),
-    });
-    &APP
-}
+static APP: Mutex<App> = Mutex::new(App {
+    answers: BTreeMap::new(),
+    sent: BTreeMap::new(),
+});
 
 fn serve(stream: &mut TcpStream) -> Option<()> {
     let mut bytes = Vec::new();
@@ -113,7 +109,7 @@ fn serve(stream: &mut TcpStream) -> Option<()> {
         head.lines().next()?.ends_with(" HTTP/1.1"),
         "no request line: {head:?}"
     );
-    let said = app()
+    let said = APP
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .answer(&head, &body);
@@ -177,7 +173,7 @@ fuzz_target!(|data: &[u8]| {
         let list = &mut answers.entry(route.to_owned()).or_default().1;
         list.push(said.to_owned());
     }
-    *app().lock().unwrap_or_else(PoisonError::into_inner) = App {
+    *APP.lock().unwrap_or_else(PoisonError::into_inner) = App {
         answers,
         sent: BTreeMap::new(),
     };
@@ -200,9 +196,6 @@ fuzz_target!(|data: &[u8]| {
     let written = infer::write_config(&found);
     let (rest, beside) = infer::beside(written.clone()).expect("it can be split");
     let again = exploit::parse_binding(&rest).unwrap_or_else(|error| panic!("{error}\n{written}"));
-    if std::env::var_os("SHOW").is_some() {
-        eprintln!("{written}{:?}", found.unbound);
-    }
     assert_eq!(again, found.binding, "{written}");
     for capability in beside.absent {
         let why = found.why_not(capability).expect("it is not bound");
