@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use support::side_by_side;
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
 
@@ -62,67 +66,72 @@ fn folder(name: &str) -> PathBuf {
 fn each_sample_is_judged_as_was_written_down() {
     let dir = folder("inferred");
     let only = std::env::var("ONLY").unwrap_or_default();
-    let mut wrong = Vec::new();
-    let mut looked = 0;
     let mut names: Vec<_> = fs::read_dir(SAMPLES)
         .unwrap()
         .flatten()
         .map(|entry| entry.path())
         .collect();
+    names.retain(|tree| {
+        let name = tree.file_name().unwrap().to_string_lossy();
+        tree.is_dir() && (only.is_empty() || only.split(',').any(|one| one == name))
+    });
     names.sort();
-    for tree in names.into_iter().filter(|tree| tree.is_dir()) {
-        let name = tree.file_name().unwrap().to_string_lossy().into_owned();
-        if !only.is_empty() && !only.split(',').any(|one| one == name) {
-            continue;
-        }
-        looked += 1;
-        let table: toml::Table = fs::read_to_string(tree.join("expected.toml"))
-            .unwrap()
-            .parse()
-            .unwrap();
-        let checked = check(&dir, &tree, &[]);
-        let bound: Vec<&str> = checked
-            .binding
-            .iter()
-            .flat_map(|binding| binding.routes.keys())
-            .map(|one| one.name())
-            .collect();
-        if bound != list(&table, "bound") {
-            wrong.push(format!("{name}: bound are {bound:?}\n{}", checked.said));
-        }
-        let mut expected: BTreeMap<String, &str> = BTreeMap::new();
-        for word in ["exploited", "resisted", "inconclusive"] {
-            expected.extend(list(&table, word).into_iter().map(|id| (id, word)));
-        }
-        let verdicts = checked.run["sessions"][0]["verdicts"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        if verdicts.len() != 33 {
-            wrong.push(format!(
-                "{name}: {} verdicts\n{}",
-                verdicts.len(),
-                checked.said
-            ));
-        }
-        for verdict in verdicts {
-            let id = verdict["exploit"].as_str().unwrap();
-            let got = verdict["verdict"].as_str().unwrap();
-            if expected.get(id).copied().unwrap_or("not-applicable") != got {
-                wrong.push(format!("{name}: {id} is {got}: {}", verdict["reason"]));
-            }
-        }
-        let code = table
-            .get("exit")
-            .and_then(toml::Value::as_integer)
-            .unwrap_or(10);
-        if checked.code.map(i64::from) != Some(code) {
-            wrong.push(format!("{name}: exit {:?}, not {code}", checked.code));
-        }
-    }
-    assert!(looked > 0);
+    assert!(!names.is_empty(), "ONLY={only} is no sample");
+    let wrong = side_by_side(&names, 3, |tree| sample(&dir, tree));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     fs::remove_dir_all(&dir).unwrap();
+}
+
+/// What is not as was written down for one sample.
+fn sample(dir: &Path, tree: &Path) -> Vec<String> {
+    let name = tree.file_name().unwrap().to_string_lossy();
+    let dir = dir.join(&*name);
+    fs::create_dir_all(&dir).unwrap();
+    let table: toml::Table = fs::read_to_string(tree.join("expected.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let checked = check(&dir, tree, &[]);
+    let mut wrong = Vec::new();
+    let bound: Vec<&str> = checked
+        .binding
+        .iter()
+        .flat_map(|binding| binding.routes.keys())
+        .map(|one| one.name())
+        .collect();
+    if bound != list(&table, "bound") {
+        wrong.push(format!("{name}: bound are {bound:?}\n{}", checked.said));
+    }
+    let mut expected: BTreeMap<String, &str> = BTreeMap::new();
+    for word in ["exploited", "resisted", "inconclusive"] {
+        expected.extend(list(&table, word).into_iter().map(|id| (id, word)));
+    }
+    let verdicts = checked.run["sessions"][0]["verdicts"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    if verdicts.len() != 33 {
+        wrong.push(format!(
+            "{name}: {} verdicts\n{}",
+            verdicts.len(),
+            checked.said
+        ));
+    }
+    for verdict in verdicts {
+        let id = verdict["exploit"].as_str().unwrap();
+        let got = verdict["verdict"].as_str().unwrap();
+        if expected.get(id).copied().unwrap_or("not-applicable") != got {
+            wrong.push(format!("{name}: {id} is {got}: {}", verdict["reason"]));
+        }
+    }
+    let code = table
+        .get("exit")
+        .and_then(toml::Value::as_integer)
+        .unwrap_or(10);
+    if checked.code.map(i64::from) != Some(code) {
+        wrong.push(format!("{name}: exit {:?}, not {code}", checked.code));
+    }
+    wrong
 }
 
 /// Where nobody can register, accounts that are there serve; what is about registering stays undecided.

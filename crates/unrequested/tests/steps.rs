@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod support;
+
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use support::side_by_side;
 
 /// For each feature an exploit that every sample resists, and the step that brings the feature.
 const FEATURES: [(&str, usize); 5] = [
@@ -20,42 +24,52 @@ fn every_step_offers_what_its_prompt_asked_for() {
     let dir =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("steps-{}", std::process::id()));
     let _ = fs::remove_dir_all(&dir);
-    let only = FEATURES.map(|(id, _)| id).join(",");
-    let mut wrong = Vec::new();
-    for (framework, name) in samples() {
-        for step in 1..=5 {
-            let tree = dir.join(format!("{framework}-{name}-{step}"));
-            fs::create_dir_all(&tree).unwrap();
-            agent::recorded::write(framework, &name, step, &tree).unwrap();
-            let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
-                .arg("--dir")
-                .arg(dir.join("ledger"))
-                .args(["--quiet", "check", "--format", "json", "--only", &only])
-                .arg(&tree)
-                .output()
-                .unwrap();
-            let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-            let verdicts = run["sessions"][0]["verdicts"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            for (id, since) in FEATURES {
-                let wanted = if step >= since {
-                    "resisted"
-                } else {
-                    "not-applicable"
-                };
-                let verdict = verdicts.iter().find(|verdict| verdict["exploit"] == id);
-                if verdict.is_none_or(|verdict| verdict["verdict"] != wanted) {
-                    wrong.push(format!(
-                        "{framework} {name}, step {step}, {id}: wanted {wanted}, got {verdict:?}"
-                    ));
-                }
-            }
-        }
-    }
+    let jobs: Vec<_> = samples()
+        .into_iter()
+        .flat_map(|sample| (1..=5).map(move |step| (sample.clone(), step)))
+        .collect();
+    assert!(!jobs.is_empty());
+    let wrong = side_by_side(&jobs, 3, |((framework, name), step)| {
+        offered(&dir, framework, name, *step)
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     fs::remove_dir_all(&dir).unwrap();
+}
+
+/// What of the features is there too early or not at all.
+fn offered(dir: &Path, framework: &str, name: &str, step: usize) -> Vec<String> {
+    let tree = dir.join(format!("{framework}-{name}-{step}"));
+    fs::create_dir_all(&tree).unwrap();
+    agent::recorded::write(framework, name, step, &tree).unwrap();
+    let only = FEATURES.map(|(id, _)| id).join(",");
+    let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
+        .arg("--dir")
+        .arg(dir.join("ledger"))
+        .args(["--quiet", "check", "--format", "json", "--only", &only])
+        .arg(&tree)
+        .output()
+        .unwrap();
+    let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let verdicts = run["sessions"][0]["verdicts"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let mut wrong = Vec::new();
+    for (id, since) in FEATURES {
+        let wanted = if step >= since {
+            "resisted"
+        } else {
+            "not-applicable"
+        };
+        let verdict = verdicts.iter().find(|verdict| verdict["exploit"] == id);
+        if verdict.is_none_or(|verdict| verdict["verdict"] != wanted) {
+            wrong.push(format!(
+                "{framework} {name}, step {step}, {id}: wanted {wanted}, got {verdict:?}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
+        }
+    }
+    wrong
 }
 
 fn samples() -> Vec<(&'static str, String)> {
