@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Does each job on one of a few threads; what they complain of, sorted.
-pub fn side_by_side<T: Sync>(
+pub(crate) fn side_by_side<T: Sync>(
     jobs: &[T],
     threads: usize,
     act: impl Fn(&T) -> Vec<String> + Sync,
