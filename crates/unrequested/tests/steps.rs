@@ -40,7 +40,7 @@ fn offered(dir: &Path, framework: &str, name: &str, step: usize) -> Vec<String> 
     let only = FEATURES.map(|(id, _)| id).join(",");
     let output = Command::new(env!("CARGO_BIN_EXE_unrequested"))
         .arg("--dir")
-        .arg(dir.join("ledger"))
+        .arg(dir.join(format!("{framework}-{name}-{step}-ledger")))
         .args(["--quiet", "check", "--format", "json", "--only", &only])
         .arg(&tree)
         .output()
