@@ -151,6 +151,10 @@ impl Ledger {
             path: path.clone(),
             source,
         };
+        // Of commands that begin at once on a new ledger, one makes it: switching to a write-ahead log waits for nobody.
+        // Where a folder cannot be locked, such a beginning is refused as before.
+        let alone = std::fs::File::open(folder);
+        let _ = alone.as_ref().map(std::fs::File::lock);
         let mut connection = Connection::open(&path).map_err(failed)?;
         connection
             .busy_timeout(std::time::Duration::from_secs(10))
