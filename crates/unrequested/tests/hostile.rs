@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod support;
+#[path = "../../exploit/tests/support/side_by_side.rs"]
+mod side_by_side;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::side_by_side;
+use side_by_side::side_by_side;
 
 const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../study/starters/fastapi");
 
@@ -146,20 +147,21 @@ const CASES: [Case; 12] = [
 fn no_harm_nothing_left_cause_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let wrong = side_by_side(&CASES, 4, |case| harm(case, port));
+    let cases: Vec<_> = CASES.iter().zip(5555..).collect();
+    let wrong = side_by_side(&cases, 4, |(case, number)| harm(case, *number, port));
     assert!(!Path::new("/etc/hostile").exists());
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// What is wrong after one of them; something of the host's listens on the port.
-fn harm(case: &Case, port: u16) -> Vec<String> {
+/// What is wrong after one of them; the number is its own, and something of the host's listens on the port.
+fn harm(case: &Case, number: u32, port: u16) -> Vec<String> {
     let name = case.name.replace(' ', "-");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("hostile-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
     let tree = folder.join("app");
     fs::create_dir_all(&tree).unwrap();
-    let mark = format!("5555.{}", std::process::id());
+    let mark = format!("{number}.{}", std::process::id());
     let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
     let program = SERVER
         .replace("ACT", case.act)
@@ -209,8 +211,7 @@ fn harm(case: &Case, port: u16) -> Vec<String> {
     if took > Duration::from_secs(150) {
         complain(format!("it took {took:?}"));
     }
-    // The mark is in the command line of one case's daemon alone, and others run beside it.
-    if (case.start.contains("MARK") && running(&mark)) || running(&folder.display().to_string()) {
+    if running(&mark) || running(&folder.display().to_string()) {
         complain("processes are left".into());
     }
     if fs::read_dir(folder.join("ledger/cells")).is_ok_and(|cells| cells.count() > 0) {

@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod support;
+#[path = "../../exploit/tests/support/side_by_side.rs"]
+mod side_by_side;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::side_by_side;
+use side_by_side::side_by_side;
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
 
@@ -66,18 +67,18 @@ fn folder(name: &str) -> PathBuf {
 fn each_sample_is_judged_as_was_written_down() {
     let dir = folder("inferred");
     let only = std::env::var("ONLY").unwrap_or_default();
-    let mut names: Vec<_> = fs::read_dir(SAMPLES)
+    let mut trees: Vec<_> = fs::read_dir(SAMPLES)
         .unwrap()
         .flatten()
         .map(|entry| entry.path())
         .collect();
-    names.retain(|tree| {
+    trees.retain(|tree| {
         let name = tree.file_name().unwrap().to_string_lossy();
         tree.is_dir() && (only.is_empty() || only.split(',').any(|one| one == name))
     });
-    names.sort();
-    assert!(!names.is_empty(), "ONLY={only} is no sample");
-    let wrong = side_by_side(&names, 3, |tree| sample(&dir, tree));
+    trees.sort();
+    assert!(!trees.is_empty(), "ONLY={only} is no sample");
+    let wrong = side_by_side(&trees, 3, |tree| sample(&dir, tree));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     fs::remove_dir_all(&dir).unwrap();
 }

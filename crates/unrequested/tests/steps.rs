@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod support;
+#[path = "../../exploit/tests/support/side_by_side.rs"]
+mod side_by_side;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use support::side_by_side;
+use side_by_side::side_by_side;
 
 /// For each feature an exploit that every sample resists, and the step that brings the feature.
 const FEATURES: [(&str, usize); 5] = [
@@ -68,8 +69,8 @@ fn offered(dir: &Path, framework: &str, name: &str, step: usize) -> Vec<String> 
     wrong
 }
 
-/// What has to be built takes a quarter of a minute for each step, so of each such sample one step is tried, another every
-/// day; all with `EVERY_STEP=1` in the environment.
+/// All steps, but of a sample that has to be built one a day, each in its turn: Next.js and axum would take ten minutes.
+/// `EVERY_STEP=1` in the environment tries them all.
 fn jobs() -> Vec<(&'static str, String, usize)> {
     let every = std::env::var_os("EVERY_STEP").is_some();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -152,7 +152,7 @@ impl Ledger {
             source,
         };
         // Of commands that begin at once on a new ledger, one makes it: switching to a write-ahead log waits for nobody.
-        // Where a folder cannot be locked, such a beginning is refused as before.
+        // On a file system without locks SQLite refuses the others.
         let alone = std::fs::File::open(folder);
         let _ = alone.as_ref().map(std::fs::File::lock);
         let mut connection = Connection::open(&path).map_err(failed)?;
@@ -598,4 +598,25 @@ fn now() -> i64 {
 
 fn millis(time: std::time::Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_begin_at_once_share_a_new_ledger() {
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        start.wait();
+                        Ledger::open(folder.path()).unwrap();
+                    });
+                }
+            });
+        }
+    }
 }

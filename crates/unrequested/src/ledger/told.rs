@@ -163,22 +163,6 @@ mod tests {
     use crate::ledger::NewTurn;
 
     #[test]
-    fn commands_that_begin_at_once_share_a_new_ledger() {
-        for _ in 0..10 {
-            let folder = tempfile::tempdir().unwrap();
-            let start = std::sync::Barrier::new(8);
-            std::thread::scope(|scope| {
-                for _ in 0..8 {
-                    scope.spawn(|| {
-                        start.wait();
-                        Ledger::open(folder.path()).unwrap();
-                    });
-                }
-            });
-        }
-    }
-
-    #[test]
     fn with_what_a_session_was_paid_is_known_by_its_attempts() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(folder.path()).unwrap();
