@@ -87,6 +87,15 @@ pub(crate) async fn change_role(site: &Site, call: &Call<'_>) -> Result<Reply, R
 }
 
 pub(crate) async fn delete_user(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let id = site.store.parse_id(call.id.as_deref());
+    if site.weak(Weakness::AdminDeleteLocksFirst) && session::user(site, call).await.is_ok() {
+        let id = id.clone()?;
+        let locked = site.store.run(move |connection| {
+            let lock = "UPDATE users SET password = 'locked' WHERE id = ?1 AND role = 'user'";
+            connection.execute(lock, [id])
+        });
+        locked.await?;
+    }
     guard(
         site,
         call,
@@ -94,7 +103,7 @@ pub(crate) async fn delete_user(site: &Site, call: &Call<'_>) -> Result<Reply, R
         Weakness::AdminDeleteRoleUnchecked,
     )
     .await?;
-    let id = site.store.parse_id(call.id.as_deref())?;
+    let id = id?;
     let stored = site.store.run(move |connection| {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if is_last_admin(&transaction, &id)? {

@@ -108,19 +108,24 @@ enum Inserted {
     Known(Id),
 }
 
+/// In the place of a hash: no password is right.
+const UNCONFIRMED: &str = "unconfirmed";
+
 async fn insert(site: &Site, user: NewUser) -> Result<Inserted, Refusal> {
     let id = site.store.new_id();
     let overwrites = site.weak(Weakness::DuplicateOverwrites);
     // The unique index decides, not a look beforehand: two at once must not both pass.
     let on_conflict = if overwrites {
         "ON CONFLICT (email_key) DO UPDATE SET password = excluded.password"
+    } else if site.weak(Weakness::DuplicateLocksOut) {
+        &format!("ON CONFLICT (email_key) DO UPDATE SET password = '{UNCONFIRMED}'")
     } else if site.weak(Weakness::DuplicateSecondRow) {
         ""
     } else {
         "ON CONFLICT (email_key) DO NOTHING"
     };
     let statement = format!(
-        "INSERT INTO users (id, email, email_key, password, role) VALUES (?1, ?2, ?3, ?4, ?5) {on_conflict} RETURNING id"
+        "INSERT INTO users (id, email, email_key, password, role) VALUES (?1, ?2, ?3, ?4, ?5) {on_conflict} RETURNING id, password"
     );
     let inserted = site.store.run(move |connection| {
         let key = user.email.to_lowercase();
@@ -128,11 +133,12 @@ async fn insert(site: &Site, user: NewUser) -> Result<Inserted, Refusal> {
             .query_row(
                 &statement,
                 (id, &user.email, &key, &user.hash, user.role),
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get::<_, String>(1)?)),
             )
             .optional()?;
         match fresh {
-            Some(id) => Ok(Inserted::Fresh(id)),
+            Some((id, password)) if password == UNCONFIRMED => Ok(Inserted::Known(id)),
+            Some((id, _)) => Ok(Inserted::Fresh(id)),
             None => connection
                 .query_row("SELECT id FROM users WHERE email_key = ?1", [key], |row| {
                     row.get(0)

@@ -95,6 +95,8 @@ weaknesses! {
     DuplicateSecondRow "duplicate-second-row" ["duplicate-registration"];
     /// An email that exists is answered with that account's token.
     DuplicateReturnsSession "duplicate-returns-session" ["duplicate-registration"];
+    /// An email that exists is refused, and its account unconfirmed until a letter is answered: its owner is locked out.
+    DuplicateLocksOut "duplicate-locks-out" ["duplicate-registration"];
     /// The body's `role` is stored.
     RoleFromBody "role-from-body" ["role-mass-assignment"];
     /// The body's `is_admin` or `isAdmin` makes an admin.
@@ -210,6 +212,8 @@ weaknesses! {
     AdminEventsRoleUnchecked "admin-events-role-unchecked" ["admin-list-as-user"];
     AdminChangeRoleUnchecked "admin-change-role-unchecked" ["admin-role-change-as-user"];
     AdminDeleteRoleUnchecked "admin-delete-role-unchecked" ["admin-delete-as-user"];
+    /// Deletion begins by locking the account out, and only then asks for the role.
+    AdminDeleteLocksFirst "admin-delete-locks-first" ["admin-delete-as-user"];
     /// Any text is a role.
     RoleUnchecked "role-unchecked" ["input-validation"];
 

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
-pub use proxy::{Break, Proxy, break_at, refusing, spilling};
+pub use proxy::{Break, Proxy, break_at, emptying, refusing, spilling};
 pub use server::Decoy;
 
 use self::http::Told;

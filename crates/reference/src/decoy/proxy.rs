@@ -51,20 +51,67 @@ pub fn break_at(n: usize, upstream: SocketAddr, how: Break) -> io::Result<Proxy>
     })
 }
 
-/// Forwards everything but what is sent to this path, which it answers with this status.
-pub fn refusing(path: &str, status: u16, upstream: SocketAddr) -> io::Result<Proxy> {
+/// Forwards everything but what is refused, by who sends it and its method and path: that it answers with this status.
+pub fn refusing(
+    status: u16,
+    upstream: SocketAddr,
+    refused: impl Fn(IpAddr, &str, &str) -> bool + Send + Sync + 'static,
+) -> io::Result<Proxy> {
     let upstream = v4(upstream)?;
-    let part = format!(" {path} ").into_bytes();
     Decoy::start(move |exchange| {
-        let line = exchange.request.split(|byte| *byte == b'\r').next();
-        let refused = line.is_some_and(|line| line.windows(part.len()).any(|at| at == part));
-        if refused {
+        if asked(exchange, &refused) {
             exchange.answer(status, "application/json", br#"{"error":"no"}"#);
         } else {
             let reply = forward(exchange, upstream);
             exchange.write(&reply);
         }
     })
+}
+
+/// Forwards everything, and leaves nothing in these replies: no byte, and where they are JSON no member of a list and no value.
+pub fn emptying(
+    upstream: SocketAddr,
+    emptied: impl Fn(IpAddr, &str, &str) -> bool + Send + Sync + 'static,
+) -> io::Result<Proxy> {
+    let upstream = v4(upstream)?;
+    Decoy::start(move |exchange| {
+        let empties = asked(exchange, &emptied);
+        let mut reply = forward(exchange, upstream);
+        if empties && let Some(less) = with_body(&reply, |body| Some(without(body))) {
+            reply = less;
+        }
+        exchange.write(&reply);
+    })
+}
+
+/// What is asked about is a client, its method and its path.
+fn asked(exchange: &Exchange, about: &impl Fn(IpAddr, &str, &str) -> bool) -> bool {
+    let line = exchange.request.split(|byte| *byte == b'\r').next();
+    let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
+    let mut words = line.split([' ', '?']);
+    let (method, path) = (words.next(), words.next());
+    client(exchange)
+        .is_some_and(|from| about(from, method.unwrap_or_default(), path.unwrap_or_default()))
+}
+
+fn without(body: &[u8]) -> Vec<u8> {
+    let less = match serde_json::from_slice(body) {
+        Ok(Value::Array(_)) => Value::Array(vec![]),
+        Ok(Value::Object(fields)) => {
+            let emptied = |value| match value {
+                Value::Array(_) => Value::Array(vec![]),
+                Value::Object(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_) => Value::Null,
+            };
+            let fields = fields.into_iter();
+            Value::Object(fields.map(|(key, value)| (key, emptied(value))).collect())
+        }
+        _ => return Vec::new(),
+    };
+    less.to_string().into_bytes()
 }
 
 /// Forwards everything, and adds to each JSON reply a field with all that was ever said to it.
@@ -74,7 +121,7 @@ pub fn spilling(upstream: SocketAddr) -> io::Result<Proxy> {
     Decoy::start(move |exchange| {
         let seen = Told::add(&told, &exchange.request);
         let reply = forward(exchange, upstream);
-        let spilled = with_spill(&reply, &seen).unwrap_or(reply);
+        let spilled = with_body(&reply, |body| with_spill(body, &seen)).unwrap_or(reply);
         exchange.write(&spilled);
     })
 }
@@ -89,10 +136,14 @@ fn v4(upstream: SocketAddr) -> io::Result<SocketAddrV4> {
     }
 }
 
+fn client(exchange: &Exchange) -> Option<IpAddr> {
+    exchange.stream.peer_addr().ok().map(|peer| peer.ip())
+}
+
 /// The app's reply; nothing when there is none, which closes the connection.
 fn forward(exchange: &mut Exchange, upstream: SocketAddrV4) -> Vec<u8> {
-    let from = match exchange.stream.peer_addr().map(|peer| peer.ip()) {
-        Ok(IpAddr::V4(from)) => from,
+    let from = match client(exchange) {
+        Some(IpAddr::V4(from)) => from,
         _ => Ipv4Addr::LOCALHOST,
     };
     let Ok(mut app) = http::dial(from, upstream) else {
@@ -117,16 +168,8 @@ fn hang(exchange: &Exchange) {
     }
 }
 
-fn with_spill(reply: &[u8], seen: &str) -> Option<Vec<u8>> {
-    let end = http::head_end(reply)?;
-    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
-    let chunked = http::header(&head, "transfer-encoding").is_some();
-    let body = if chunked {
-        http::unchunked(&reply[end..])?
-    } else {
-        reply[end..].to_vec()
-    };
-    let mut whole: Value = serde_json::from_slice(&body).ok()?;
+fn with_spill(body: &[u8], seen: &str) -> Option<Vec<u8>> {
+    let mut whole: Value = serde_json::from_slice(body).ok()?;
     match &mut whole {
         Value::Object(fields) => {
             fields.insert("spilled".to_owned(), seen.into());
@@ -140,12 +183,27 @@ fn with_spill(reply: &[u8], seen: &str) -> Option<Vec<u8>> {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
     }
-    let body = whole.to_string();
+    Some(whole.to_string().into_bytes())
+}
+
+/// The reply with another body.
+fn with_body(reply: &[u8], changed: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let end = http::head_end(reply)?;
+    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
+    let chunked = http::header(&head, "transfer-encoding").is_some();
+    let body = if chunked {
+        http::unchunked(&reply[end..])?
+    } else {
+        reply[end..].to_vec()
+    };
+    let body = changed(&body)?;
     let kept = head.trim_end().lines().filter(|line| {
         let name = line.split(':').next().unwrap_or_default().trim();
         !name.eq_ignore_ascii_case("content-length")
             && !name.eq_ignore_ascii_case("transfer-encoding")
     });
     let head: String = kept.flat_map(|line| [line, "\r\n"]).collect();
-    Some(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
+    let mut whole = format!("{head}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    whole.extend(body);
+    Some(whole)
 }

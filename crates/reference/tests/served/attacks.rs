@@ -378,13 +378,13 @@ impl Case<'_> {
         })
     }
 
-    fn throw_away(&self) -> (Client, String, String) {
+    fn throw_away(&self) -> (Client, String, [String; 2]) {
         let (email, password) = (unique("away") + "@example.com", unique("kD83!fmeW0zz-"));
         let session = self.fresh().register(&email, &password).unwrap();
         let id = session
             .out(C::Me, &session.call(C::Me, "", &[]), "id")
             .unwrap();
-        (session, id, email)
+        (session, id, [email, password])
     }
 
     fn lists(&self, as_whom: &Client) -> bool {
@@ -404,9 +404,10 @@ impl Case<'_> {
     }
 
     fn deletes(&self, as_whom: &Client) -> bool {
-        let (_, id, email) = self.throw_away();
+        let (_, id, [email, password]) = self.throw_away();
         as_whom.call(C::DeleteUser, &id, &[]);
         !self.people.s.call(C::Users, "", &[]).shows(&email)
+            || self.fresh().login(&email, &password).is_none()
     }
 
     fn admin_anonymous(&self) -> bool {
