@@ -88,13 +88,14 @@ def health():
 @app.post("/auth/register", status_code=201)
 def register(data: RegisterRequest):
     try:
-        cursor = db.execute(
-            "INSERT INTO users (email, username, full_name, password_hash) VALUES (?, ?, ?, ?)",
+        # `lastrowid` would be the connection's, and so another request's.
+        key = db.execute(
+            "INSERT INTO users (email, username, full_name, password_hash) VALUES (?, ?, ?, ?) RETURNING id",
             (data.email, data.username, data.full_name, hash_password(data.password)),
-        )
+        ).fetchone()[0]
     except sqlite3.IntegrityError:
         raise HTTPException(409, "Email or username already taken")
-    return {"id": cursor.lastrowid, "email": data.email, "username": data.username, "full_name": data.full_name}
+    return {"id": key, "email": data.email, "username": data.username, "full_name": data.full_name}
 
 
 @app.post("/auth/login")
@@ -116,11 +117,11 @@ def me(user=Depends(get_current_user)):
 
 @app.post("/recipes", status_code=201)
 def create_recipe(data: RecipeRequest, user=Depends(get_current_user)):
-    cursor = db.execute(
-        "INSERT INTO recipes (user_id, title, description) VALUES (?, ?, ?)",
+    key = db.execute(
+        "INSERT INTO recipes (user_id, title, description) VALUES (?, ?, ?) RETURNING id",
         (user["id"], data.title, data.description),
-    )
-    return {"id": cursor.lastrowid, "title": data.title, "description": data.description}
+    ).fetchone()[0]
+    return {"id": key, "title": data.title, "description": data.description}
 
 
 @app.get("/recipes/search")

@@ -44,7 +44,7 @@ def digest(password: str, salt: str) -> str:
 def add(email: str, password: str, is_admin: bool):
     salt = secrets.token_hex(16)
     row = (email, salt, digest(password, salt), int(is_admin))
-    return db.execute("INSERT INTO accounts (email, salt, password, is_admin) VALUES (?, ?, ?, ?)", row).lastrowid
+    return db.execute("INSERT INTO accounts (email, salt, password, is_admin) VALUES (?, ?, ?, ?) RETURNING id", row).fetchone()[0]
 
 
 if db.execute("SELECT 1 FROM accounts WHERE email = ?", (os.environ["ADMIN_EMAIL"],)).fetchone() is None:
