@@ -47,7 +47,7 @@ boots *flags:
     cargo run --release -p app --example boots -- {{flags}}
 
 # Mutants of these files that no test notices, compared with docs/mutants.txt (needs cargo-mutants; about a minute for one
-# of model, an hour for one of exploit): just mutants crates/model/src/verdict.rs
+# of model, up to an hour for one of exploit): just mutants crates/model/src/verdict.rs
 mutants *files:
     .ci/mutants {{files}}
 

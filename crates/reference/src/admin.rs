@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::call::Call;
 use crate::input::Input;
+use crate::passwords::NO_HASH;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::session;
@@ -91,8 +92,8 @@ pub(crate) async fn delete_user(site: &Site, call: &Call<'_>) -> Result<Reply, R
     if site.weak(Weakness::AdminDeleteLocksFirst) && session::user(site, call).await.is_ok() {
         let id = id.clone()?;
         let locked = site.store.run(move |connection| {
-            let lock = "UPDATE users SET password = 'locked' WHERE id = ?1 AND role = 'user'";
-            connection.execute(lock, [id])
+            let lock = "UPDATE users SET password = ?2 WHERE id = ?1 AND role = 'user'";
+            connection.execute(lock, (id, NO_HASH))
         });
         locked.await?;
     }

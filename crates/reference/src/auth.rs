@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::call::Call;
 use crate::input::Input;
 use crate::limiter;
-use crate::passwords;
+use crate::passwords::{self, NO_HASH};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::session;
@@ -108,9 +108,6 @@ enum Inserted {
     Known(Id),
 }
 
-/// In the place of a hash: no password is right.
-const UNCONFIRMED: &str = "unconfirmed";
-
 async fn insert(site: &Site, user: NewUser) -> Result<Inserted, Refusal> {
     let id = site.store.new_id();
     let overwrites = site.weak(Weakness::DuplicateOverwrites);
@@ -118,7 +115,7 @@ async fn insert(site: &Site, user: NewUser) -> Result<Inserted, Refusal> {
     let on_conflict = if overwrites {
         "ON CONFLICT (email_key) DO UPDATE SET password = excluded.password"
     } else if site.weak(Weakness::DuplicateLocksOut) {
-        &format!("ON CONFLICT (email_key) DO UPDATE SET password = '{UNCONFIRMED}'")
+        &format!("ON CONFLICT (email_key) DO UPDATE SET password = '{NO_HASH}'")
     } else if site.weak(Weakness::DuplicateSecondRow) {
         ""
     } else {
@@ -137,7 +134,7 @@ async fn insert(site: &Site, user: NewUser) -> Result<Inserted, Refusal> {
             )
             .optional()?;
         match fresh {
-            Some((id, password)) if password == UNCONFIRMED => Ok(Inserted::Known(id)),
+            Some((id, password)) if password == NO_HASH => Ok(Inserted::Known(id)),
             Some((id, _)) => Ok(Inserted::Fresh(id)),
             None => connection
                 .query_row("SELECT id FROM users WHERE email_key = ?1", [key], |row| {

@@ -98,6 +98,9 @@ pub(crate) enum Scheme {
     Pbkdf2 { rounds: u32 },
 }
 
+/// In the place of a hash: no password is right.
+pub(crate) const NO_HASH: &str = "no hash";
+
 impl Scheme {
     pub(crate) fn new(cost: u32, key: &[u8], weak: &BTreeSet<Weakness>) -> Self {
         let has = |weakness| weak.contains(&weakness);

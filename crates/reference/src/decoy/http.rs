@@ -66,6 +66,13 @@ pub(super) fn head_end(message: &[u8]) -> Option<usize> {
         .map(|at| at + 4)
 }
 
+/// What a request is for, without its query.
+pub fn method_and_path(request: &[u8]) -> Option<(&str, &str)> {
+    let line = request.split(|byte| *byte == b'\r').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split([' ', '?']);
+    Some((words.next()?, words.next()?))
+}
+
 pub(super) fn header<'m>(head: &'m str, name: &str) -> Option<&'m str> {
     head.lines().skip(1).find_map(|line| {
         let (given, value) = line.split_once(':')?;
@@ -150,6 +157,18 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_request_is_for() {
+        for (request, wanted) in [
+            (&b"GET /a/b?c=d HTTP/1.1\r\n\r\n"[..], Some(("GET", "/a/b"))),
+            (b"PUT / HTTP/1.1\r\nHost: a\r\n\r\nx y", Some(("PUT", "/"))),
+            (b"\xff\xfe", None),
+            (b"", None),
+        ] {
+            assert_eq!(method_and_path(request), wanted);
+        }
+    }
 
     #[test]
     fn where_messages_end() {

@@ -86,12 +86,10 @@ pub fn emptying(
 
 /// What is asked about is a client, its method and its path.
 fn asked(exchange: &Exchange, about: &impl Fn(IpAddr, &str, &str) -> bool) -> bool {
-    let line = exchange.request.split(|byte| *byte == b'\r').next();
-    let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
-    let mut words = line.split([' ', '?']);
-    let (method, path) = (words.next(), words.next());
-    client(exchange)
-        .is_some_and(|from| about(from, method.unwrap_or_default(), path.unwrap_or_default()))
+    match (client(exchange), http::method_and_path(&exchange.request)) {
+        (Some(from), Some((method, path))) => about(from, method, path),
+        _ => false,
+    }
 }
 
 fn without(body: &[u8]) -> Vec<u8> {
