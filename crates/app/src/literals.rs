@@ -5,13 +5,15 @@ use std::path::Path;
 
 const MOST: usize = 400;
 const LARGEST_FILE: u64 = 512 * 1024;
-const ENDS: [&str; 13] = [
+const ENDS: [&str; 14] = [
     "py", "js", "ts", "mjs", "cjs", "tsx", "rs", "toml", "env", "example", "sh", "yml", "yaml",
+    "json",
 ];
 /// Start scripts without an ending.
 const NAMES: [&str; 2] = ["Dockerfile", "Procfile"];
 
-/// Literals of 4 to 128 characters without white space, those near the word `secret` or `key` first.
+/// Literals of 4 to 128 characters: those in a line with the word `secret` or `key` first, then those of them with white
+/// space, then all others without. JSON is mostly data: of it only the first two.
 pub fn literals(tree: &Path) -> Vec<String> {
     let (mut near, mut far) = (Vec::new(), Vec::new());
     let mut folders = vec![tree.to_path_buf()];
@@ -27,16 +29,16 @@ pub fn literals(tree: &Path) -> Vec<String> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if path.is_symlink() || crate::tree::LEFT_OUT.contains(&name.as_str()) {
+            let left_out = crate::tree::LEFT_OUT.contains(&name.as_str());
+            if path.is_symlink() || left_out || name == "package-lock.json" {
                 continue;
             }
+            let end = path.extension().unwrap_or_default().to_string_lossy();
             if path.is_dir() {
                 folders.push(path);
             } else if (name.starts_with(".env")
                 || NAMES.contains(&name.as_str())
-                || path
-                    .extension()
-                    .is_some_and(|end| ENDS.iter().any(|known| end == *known)))
+                || ENDS.contains(&end.as_ref()))
                 && path
                     .metadata()
                     .is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST_FILE)
@@ -48,6 +50,8 @@ pub fn literals(tree: &Path) -> Vec<String> {
                     let lower = line.to_ascii_lowercase();
                     let list = if lower.contains("secret") || lower.contains("key") {
                         &mut near
+                    } else if end == "json" {
+                        continue;
                     } else {
                         &mut far
                     };
@@ -61,12 +65,12 @@ pub fn literals(tree: &Path) -> Vec<String> {
             }
         }
     }
+    let word = |text: &String| !text.contains(char::is_whitespace);
+    let (words, phrases): (Vec<_>, Vec<_>) = near.into_iter().partition(word);
+    let others = far.into_iter().filter(word);
     let mut all = Vec::new();
-    for text in near.into_iter().chain(far) {
-        if (4..=128).contains(&text.len())
-            && !text.contains(char::is_whitespace)
-            && !all.contains(&text)
-        {
+    for text in words.into_iter().chain(phrases).chain(others) {
+        if (4..=128).contains(&text.len()) && !all.contains(&text) {
             all.push(text);
             if all.len() == MOST {
                 break;
@@ -112,14 +116,38 @@ mod tests {
         assert_eq!(in_line(r#"x = "a\"b" # it's"#), ["a\"b"]);
     }
 
+    fn found(files: &[(&str, &[u8])]) -> Vec<String> {
+        let tree = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(tree.path().join(name), text).unwrap();
+        }
+        literals(tree.path())
+    }
+
     #[test]
     fn a_byte_that_is_no_text_hides_nothing() {
-        let tree =
-            std::env::temp_dir().join(format!("unrequested-literals-{}", std::process::id()));
-        fs::create_dir_all(&tree).unwrap();
-        fs::write(tree.join("app.py"), b"# caf\xe9\nSECRET = \"dev-secret\"\n").unwrap();
-        let found = literals(&tree);
-        fs::remove_dir_all(&tree).unwrap();
-        assert_eq!(found, ["dev-secret"]);
+        let text = b"# caf\xe9\nSECRET = \"dev-secret\"\n";
+        assert_eq!(found(&[("app.py", text)]), ["dev-secret"]);
+    }
+
+    #[test]
+    fn what_is_likelier_a_key_comes_first() {
+        let source = b"greeting = 'hello'\nwelcome = 'hello you'\nsecret = 'keep it a secret'\nkey = 'k-1234'\n";
+        let config = br#"{
+            "name": "shop",
+            "jwtSecret": "of the config",
+            "key": "k-5678"
+        }"#;
+        assert_eq!(
+            found(&[("app.py", source), ("default.json", config)]),
+            [
+                "k-1234",
+                "jwtSecret",
+                "k-5678",
+                "keep it a secret",
+                "of the config",
+                "hello"
+            ]
+        );
     }
 }
