@@ -16,10 +16,10 @@ use crate::weakness::Weakness;
 pub(crate) async fn guard(
     site: &Site,
     call: &Call<'_>,
-    open: Option<Weakness>,
+    open: Weakness,
     any_user: Weakness,
 ) -> Result<(), Refusal> {
-    if site.weak(Weakness::AdminWithoutToken) || open.is_some_and(|weakness| site.weak(weakness)) {
+    if site.weak(Weakness::AdminWithoutToken) || site.weak(open) {
         return Ok(());
     }
     if site.weak(any_user) {
@@ -32,7 +32,7 @@ pub(crate) async fn users(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal
     guard(
         site,
         call,
-        Some(Weakness::AdminListWithoutToken),
+        Weakness::AdminListWithoutToken,
         Weakness::AdminListRoleUnchecked,
     )
     .await?;
@@ -59,7 +59,13 @@ pub(crate) async fn users(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal
 }
 
 pub(crate) async fn change_role(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
-    guard(site, call, None, Weakness::AdminChangeRoleUnchecked).await?;
+    guard(
+        site,
+        call,
+        Weakness::AdminChangeRoleWithoutToken,
+        Weakness::AdminChangeRoleUnchecked,
+    )
+    .await?;
     let id = site.store.parse_id(call.id.as_deref())?;
     let role = Input::read(call).await?.role(site)?;
     if !site.weak(Weakness::RoleUnchecked) && role != "user" && role != "admin" {
@@ -100,7 +106,7 @@ pub(crate) async fn delete_user(site: &Site, call: &Call<'_>) -> Result<Reply, R
     guard(
         site,
         call,
-        Some(Weakness::AdminDeleteWithoutToken),
+        Weakness::AdminDeleteWithoutToken,
         Weakness::AdminDeleteRoleUnchecked,
     )
     .await?;

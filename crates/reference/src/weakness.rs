@@ -208,6 +208,12 @@ weaknesses! {
     /// Only deleting a user asks for no token.
     // As above, for deletion.
     AdminDeleteWithoutToken "admin-delete-without-token" ["admin-anonymous", "admin-delete-as-user"];
+    /// Only changing a role asks for no token.
+    // As above, for that.
+    AdminChangeRoleWithoutToken "admin-change-role-without-token" ["admin-anonymous", "admin-role-change-as-user"];
+    /// Only the list of events asks for no token.
+    // As above, for that list.
+    AdminEventsWithoutToken "admin-events-without-token" ["admin-anonymous", "admin-list-as-user"];
     AdminListRoleUnchecked "admin-list-role-unchecked" ["admin-list-as-user"];
     AdminEventsRoleUnchecked "admin-events-role-unchecked" ["admin-list-as-user"];
     AdminChangeRoleUnchecked "admin-change-role-unchecked" ["admin-role-change-as-user"];

@@ -207,7 +207,13 @@ fn without_space(body: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) async fn events(site: &Site, call: &Call<'_>) -> Result<Reply, Refusal> {
-    admin::guard(site, call, None, Weakness::AdminEventsRoleUnchecked).await?;
+    admin::guard(
+        site,
+        call,
+        Weakness::AdminEventsWithoutToken,
+        Weakness::AdminEventsRoleUnchecked,
+    )
+    .await?;
     let events = site.store.run(|connection| {
         let mut statement =
             connection.prepare("SELECT id, type, data FROM events ORDER BY rowid")?;
