@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -63,6 +63,29 @@ pub fn refusing(
             exchange.answer(status, "application/json", br#"{"error":"no"}"#);
         } else {
             let reply = forward(exchange, upstream);
+            exchange.write(&reply);
+        }
+    })
+}
+
+/// Answers at once that these requests are accepted, and forwards them after whatever else comes next: as apps do that put
+/// their work into a queue.
+pub fn late(
+    upstream: SocketAddr,
+    queued: impl Fn(IpAddr, &str, &str) -> bool + Send + Sync + 'static,
+) -> io::Result<Proxy> {
+    let upstream = v4(upstream)?;
+    let queue = Mutex::new(Vec::new());
+    Decoy::start(move |exchange| {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked(exchange, &queued) {
+            queue.push((client(exchange), exchange.request.clone()));
+            exchange.answer(202, "application/json", br#"{"status":"accepted"}"#);
+        } else {
+            let reply = forward(exchange, upstream);
+            for (from, request) in queue.drain(..) {
+                forwarded(from, &request, upstream, &exchange.stop);
+            }
             exchange.write(&reply);
         }
     })
@@ -139,8 +162,18 @@ fn client(exchange: &Exchange) -> Option<IpAddr> {
 }
 
 /// The app's reply; nothing when there is none, which closes the connection.
-fn forward(exchange: &mut Exchange, upstream: SocketAddrV4) -> Vec<u8> {
-    let from = match client(exchange) {
+fn forward(exchange: &Exchange, upstream: SocketAddrV4) -> Vec<u8> {
+    let from = client(exchange);
+    forwarded(from, &exchange.request, upstream, &exchange.stop)
+}
+
+fn forwarded(
+    from: Option<IpAddr>,
+    request: &[u8],
+    upstream: SocketAddrV4,
+    stop: &AtomicBool,
+) -> Vec<u8> {
+    let from = match from {
         Some(IpAddr::V4(from)) => from,
         _ => Ipv4Addr::LOCALHOST,
     };
@@ -148,8 +181,8 @@ fn forward(exchange: &mut Exchange, upstream: SocketAddrV4) -> Vec<u8> {
         return Vec::new();
     };
     // An app may refuse, and close, before it has read everything.
-    let _ = app.write_all(&exchange.request);
-    http::read_message(&mut app, &exchange.stop, true)
+    let _ = app.write_all(request);
+    http::read_message(&mut app, stop, true)
 }
 
 fn hang(exchange: &Exchange) {
