@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use serde_json::json;
 
 pub use http::method_and_path;
-pub use proxy::{Break, Proxy, break_at, emptying, late, refusing, spilling};
+pub use proxy::{Break, Proxy, break_at, doubling, emptying, late, refusing, spilling};
 pub use server::Decoy;
 
 use self::http::Told;

@@ -96,15 +96,53 @@ pub fn emptying(
     upstream: SocketAddr,
     emptied: impl Fn(IpAddr, &str, &str) -> bool + Send + Sync + 'static,
 ) -> io::Result<Proxy> {
+    changing(upstream, emptied, |body| Some(without(body)))
+}
+
+/// Forwards everything, and shows each member of these lists twice.
+pub fn doubling(
+    upstream: SocketAddr,
+    doubled: impl Fn(IpAddr, &str, &str) -> bool + Send + Sync + 'static,
+) -> io::Result<Proxy> {
+    changing(upstream, doubled, twice)
+}
+
+fn changing(
+    upstream: SocketAddr,
+    changed: impl Fn(IpAddr, &str, &str) -> bool + Send + Sync + 'static,
+    change: fn(&[u8]) -> Option<Vec<u8>>,
+) -> io::Result<Proxy> {
     let upstream = v4(upstream)?;
     Decoy::start(move |exchange| {
-        let empties = asked(exchange, &emptied);
+        let changes = asked(exchange, &changed);
         let mut reply = forward(exchange, upstream);
-        if empties && let Some(less) = with_body(&reply, |body| Some(without(body))) {
-            reply = less;
+        if changes && let Some(other) = with_body(&reply, change) {
+            reply = other;
         }
         exchange.write(&reply);
     })
+}
+
+fn twice(body: &[u8]) -> Option<Vec<u8>> {
+    let whole: Value = serde_json::from_slice(body).ok()?;
+    let members = |list: Vec<Value>| {
+        list.into_iter()
+            .flat_map(|one| [one.clone(), one])
+            .collect()
+    };
+    let whole = match whole {
+        Value::Array(list) => Value::Array(members(list)),
+        Value::Object(fields) => {
+            let doubled = |value| match value {
+                Value::Array(list) => Value::Array(members(list)),
+                value => value,
+            };
+            let fields = fields.into_iter();
+            Value::Object(fields.map(|(key, value)| (key, doubled(value))).collect())
+        }
+        _ => return None,
+    };
+    Some(whole.to_string().into_bytes())
 }
 
 /// What is asked about is a client, its method and its path.
