@@ -84,7 +84,8 @@ async fn receive(site: &Site, call: &Call<'_>) -> Result<Upload, Refusal> {
 async fn receive_file(site: &Site, mut part: Field<'_>) -> Result<Upload, Refusal> {
     let filename = part.file_name().unwrap_or_default().to_owned();
     let declared = part.content_type().unwrap_or_default().to_owned();
-    if !site.weak(Weakness::UploadNameJoined) && !is_plain(site, &filename) {
+    let any_name = site.weak(Weakness::UploadNameJoined) || site.weak(Weakness::UploadNameServed);
+    if !any_name && !is_plain(site, &filename) {
         return Err(Refusal::Invalid(
             "the file needs a plain name of at most 255 bytes",
         ));
@@ -282,7 +283,13 @@ pub(crate) async fn download(site: &Site, call: &Call<'_>) -> Result<Reply, Refu
         ),
         _ => return Err(Refusal::Hidden),
     };
-    let path = site.settings.uploads.join(stored);
+    let uploads = &site.settings.uploads;
+    let named = uploads.join(&filename);
+    let path = if site.weak(Weakness::UploadNameServed) && named.is_file() {
+        named
+    } else {
+        uploads.join(stored)
+    };
     let bytes = tokio::task::spawn_blocking(move || std::fs::read(path))
         .await
         .map_err(|_| Refusal::Internal)?;

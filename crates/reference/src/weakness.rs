@@ -159,6 +159,8 @@ weaknesses! {
     UploadNameBackslash "upload-name-backslash" ["upload-path-traversal"];
     /// A download id that is not in the table is taken for a name in the folder.
     DownloadIdJoined "download-id-joined" ["upload-path-traversal"];
+    /// Stored under a name of its own; downloaded is what the client's name, joined to the folder, leads to, if anything.
+    UploadNameServed "upload-name-served" ["upload-path-traversal"];
     /// No limit on the size.
     SizeUnchecked "size-unchecked" ["upload-oversize"];
     /// The limit is on `Content-Length` alone.
