@@ -124,24 +124,17 @@ fn changing(
 }
 
 fn twice(body: &[u8]) -> Option<Vec<u8>> {
-    let whole: Value = serde_json::from_slice(body).ok()?;
-    let members = |list: Vec<Value>| {
-        list.into_iter()
-            .flat_map(|one| [one.clone(), one])
-            .collect()
-    };
-    let whole = match whole {
-        Value::Array(list) => Value::Array(members(list)),
-        Value::Object(fields) => {
-            let doubled = |value| match value {
-                Value::Array(list) => Value::Array(members(list)),
-                value => value,
-            };
-            let fields = fields.into_iter();
-            Value::Object(fields.map(|(key, value)| (key, doubled(value))).collect())
+    let mut whole: Value = serde_json::from_slice(body).ok()?;
+    let double = |value: &mut Value| {
+        if let Value::Array(list) = value {
+            let doubled = list.drain(..).flat_map(|one| [one.clone(), one]);
+            *list = doubled.collect();
         }
-        _ => return None,
     };
+    double(&mut whole);
+    if let Value::Object(fields) = &mut whole {
+        fields.values_mut().for_each(double);
+    }
     Some(whole.to_string().into_bytes())
 }
 
