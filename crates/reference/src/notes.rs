@@ -142,8 +142,13 @@ pub(crate) async fn search(site: &Site, call: &Call<'_>) -> Result<Reply, Refusa
     let (condition, mut parameters) = condition(site, &text, owner);
     let order = order(site, &sort)?;
     parameters.push(limit.into());
+    let table = if site.weak(Weakness::SearchSqlScoped) {
+        "(SELECT rowid, * FROM notes WHERE owner = ?) AS notes"
+    } else {
+        "notes"
+    };
     let statement = format!(
-        "SELECT {} FROM notes WHERE {condition} ORDER BY {order} LIMIT ?",
+        "SELECT {} FROM {table} WHERE {condition} ORDER BY {order} LIMIT ?",
         Note::COLUMNS
     );
     let found = site.store.run(move |connection| {
@@ -188,11 +193,18 @@ fn condition(site: &Site, text: &str, owner: Option<Id>) -> (String, Vec<Sql>) {
         format!("(title LIKE '%{text}%' OR body LIKE '%{text}%')")
     } else if site.weak(Weakness::SearchSqlOnce) {
         format!("title || ' ' || body LIKE '%{text}%'")
+    } else if site.weak(Weakness::SearchSqlScoped) {
+        format!("instr(title || ' ' || body, '{text}') > 0")
     } else {
         "(title_key LIKE ? ESCAPE '\\' OR body_key LIKE ? ESCAPE '\\')".to_owned()
     };
     let mut parameters = Vec::new();
-    if !site.weak(Weakness::SearchSql) && !site.weak(Weakness::SearchSqlOnce) {
+    let spliced = [
+        Weakness::SearchSql,
+        Weakness::SearchSqlOnce,
+        Weakness::SearchSqlScoped,
+    ];
+    if !spliced.into_iter().any(|one| site.weak(one)) {
         parameters = vec![Sql::from(pattern.clone()), Sql::from(pattern)];
     }
     let Some(owner) = owner else {
@@ -213,6 +225,9 @@ fn condition(site: &Site, text: &str, owner: Option<Id>) -> (String, Vec<Sql>) {
             "owner = ? AND title_key LIKE ? ESCAPE '\\' OR body_key LIKE ? ESCAPE '\\'".to_owned(),
             parameters,
         );
+    }
+    if site.weak(Weakness::SearchSqlScoped) {
+        return (matches, parameters);
     }
     (format!("owner = ? AND {matches}"), parameters)
 }

@@ -188,6 +188,8 @@ weaknesses! {
     SearchSql "search-sql" ["sql-injection-search"];
     /// `title || ' ' || body LIKE '%…%'`: the text lands once, and errors show as an empty list.
     SearchSqlOnce "search-sql-once" ["sql-injection-search"];
+    /// `instr(…, '…') > 0` over the user's own notes: whatever is true shows no more than those.
+    SearchSqlScoped "search-sql-scoped" ["sql-injection-search"];
     /// `ORDER BY …` as sent.
     SortSql "sort-sql" ["sql-injection-sort"];
     /// `ORDER BY …` as sent, and an error of the database answers an empty list.
