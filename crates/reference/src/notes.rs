@@ -194,7 +194,8 @@ fn condition(site: &Site, text: &str, owner: Option<Id>) -> (String, Vec<Sql>) {
     } else if site.weak(Weakness::SearchSqlOnce) {
         format!("title || ' ' || body LIKE '%{text}%'")
     } else if site.weak(Weakness::SearchSqlScoped) {
-        format!("instr(title || ' ' || body, '{text}') > 0")
+        let text = text.to_lowercase();
+        format!("instr(lower(title || ' ' || body), '{text}') > 0")
     } else {
         "(title_key LIKE ? ESCAPE '\\' OR body_key LIKE ? ESCAPE '\\')".to_owned()
     };

@@ -297,6 +297,11 @@ impl Case<'_> {
                 .b
                 .call(C::Download, &format!("..%2f{planted}.txt"), &[])
                 .shows(&planted)
+            || self
+                .people
+                .b
+                .keep(&format!("../{planted}.txt"), b"in")
+                .is_some_and(|file| self.people.b.call(C::Download, &file, &[]).shows(&planted))
     }
 
     fn listed(&self, name: &str) -> bool {
@@ -356,7 +361,10 @@ impl Case<'_> {
         let word = unique("needle");
         a.note(&word, "b").unwrap();
         let finds = |q: &str| a.titles(&[("q", q)]).contains(&word);
-        finds(&format!("{word}%' AND '7' LIKE '7")) && !finds(&format!("{word}%' AND '7' LIKE '8"))
+        let differ = |one: &str, other: &str| {
+            finds(&format!("{word}{one}")) && !finds(&format!("{word}{other}"))
+        };
+        differ("%' AND '7' LIKE '7", "%' AND '7' LIKE '8") || differ("' || '", "' || 'zz")
     }
 
     fn sort_sql(&self) -> bool {
