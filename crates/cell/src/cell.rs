@@ -10,7 +10,7 @@ use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::group::Group;
+use crate::group::{Group, RAN_OUT_OF_MEMORY};
 use crate::message::{self, Reply, Request, Setup, Status};
 use crate::{Exit, Killed, Level, Network, launch, sockets};
 
@@ -233,20 +233,8 @@ impl State {
         let Some((stream, mut holder)) = self.holder.take() else {
             return;
         };
-        let killed = match last {
-            Some(status) => {
-                self.status = status;
-                Killed::Ended
-            }
-            // The kernel may have chosen the holder, which is in the group as well.
-            None if self.group.as_ref().is_some_and(Group::ran_out_of_memory) => Killed::Memory,
-            None => Killed::Holder,
-        };
-        self.status.exit.get_or_insert(Exit {
-            code: None,
-            signal: Some(9),
-            killed: Some(killed),
-        });
+        // Before the launcher's shell can remove the group; afterwards the shell's code tells.
+        let ran_out = self.group.as_ref().is_some_and(Group::ran_out_of_memory);
         drop(stream);
         if !wait_for(&mut holder, PATIENCE) {
             if let Some(group) = &self.group {
@@ -255,6 +243,21 @@ impl State {
             let _ = holder.kill();
             wait_for(&mut holder, PATIENCE);
         }
+        let code = holder.try_wait().ok().flatten().and_then(|end| end.code());
+        let killed = match last {
+            Some(status) => {
+                self.status = status;
+                Killed::Ended
+            }
+            // The kernel may have chosen the holder, which is in the group as well.
+            None if ran_out || code == Some(RAN_OUT_OF_MEMORY) => Killed::Memory,
+            None => Killed::Holder,
+        };
+        self.status.exit.get_or_insert(Exit {
+            code: None,
+            signal: Some(9),
+            killed: Some(killed),
+        });
         self.group = None;
     }
 }

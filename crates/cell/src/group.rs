@@ -14,6 +14,8 @@ use crate::Limits;
 
 /// Threads count as processes here, and a process has several.
 pub(crate) const THREADS_PER_PROCESS: u64 = 8;
+/// What the launcher's shell ends with where the kernel ended a process for want of memory.
+pub(crate) const RAN_OUT_OF_MEMORY: i32 = 124;
 const PREFIX: &str = "unrequested-";
 const PATIENCE: Duration = Duration::from_secs(2);
 

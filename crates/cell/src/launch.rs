@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::group::Group;
+use crate::group::{Group, RAN_OUT_OF_MEMORY};
 use crate::message::{self, Reply, Setup};
 use crate::{Cell, CellError, Level, Network, Spec};
 
@@ -193,7 +193,7 @@ fn inherited() -> Vec<u32> {
 }
 
 /// A shell that closes what was left open, joins the groups and starts the holder. Where there are groups it waits for the
-/// holder's end and removes them, since we may be dead by then.
+/// holder's end and removes them, since we may be dead by then; what a group counted goes with it, so its code tells that.
 fn before(shell: &Path, open: &[u32], groups: &[PathBuf], close: bool) -> Vec<OsString> {
     let mut script = String::new();
     if close && !open.is_empty() {
@@ -210,9 +210,15 @@ fn before(shell: &Path, open: &[u32], groups: &[PathBuf], close: bool) -> Vec<Os
         };
         let _ = write!(
             script,
-            "( {}shift {}; exec \"$@\" ); code=$?; {}exit $code",
+            "( {}shift {}; exec \"$@\" ); code=$?; {}{}exit $code",
             each("echo 0 > \"${#}/cgroup.procs\" || exit 125; "),
             groups.len(),
+            each(&format!(
+                "for file in \"${{#}}\"/memory.oom_control \"${{#}}\"/memory.events; do \
+                 if [ -r \"$file\" ]; then while read -r name count; do \
+                 case \"$name $count\" in 'oom_kill 0') ;; 'oom_kill '*) code={RAN_OUT_OF_MEMORY};; esac; \
+                 done < \"$file\"; fi; done; "
+            )),
             // What was killed may take its time to go, on a busy disk.
             each(
                 "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do \
