@@ -477,3 +477,52 @@ pub(crate) fn begin(stream: &UnixStream, setup: &[u8], patience: Duration) -> io
     let (body, _) = message::receive(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     Reply::decode(&body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On plain folders, which take any file for a group's; the shell's patience with what it cannot remove is 5 s.
+    #[test]
+    fn the_shells_code_tells_of_want_of_memory() {
+        let root = std::env::temp_dir().join(format!("unrequested-launch-{}", std::process::id()));
+        let code = |number: usize, name: &str, counted: &str| {
+            let group = root.join(number.to_string());
+            fs::create_dir_all(&group).unwrap();
+            fs::write(group.join(name), counted).unwrap();
+            let empty = root.join(format!("empty-{number}"));
+            fs::create_dir(&empty).unwrap();
+            let mut words = before(Path::new("/bin/sh"), &[], &[empty, group.clone()], true);
+            words.extend(["sh", "-c", "exit 3"].map(OsString::from));
+            let end = Command::new(&words[0]).args(&words[1..]).status().unwrap();
+            let entered = fs::read_to_string(group.join("cgroup.procs")).unwrap();
+            assert_eq!(entered.trim(), "0");
+            end.code()
+        };
+        let codes = std::thread::scope(|scope| {
+            [
+                (
+                    "memory.oom_control",
+                    "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n",
+                ),
+                (
+                    "memory.oom_control",
+                    "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+                ),
+                ("memory.events", "oom 3\noom_kill 0\noom_group_kill 1\n"),
+                ("memory.events", "oom 3\noom_kill 12\n"),
+                ("memory.max", "oom_kill 1\n"),
+            ]
+            .into_iter()
+            .enumerate()
+            .map(|(number, (name, counted))| scope.spawn(move || code(number, name, counted)))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
+        });
+        fs::remove_dir_all(&root).unwrap();
+        let ran_out = Some(RAN_OUT_OF_MEMORY);
+        assert_eq!(codes, [Some(3), ran_out, Some(3), ran_out, Some(3)]);
+    }
+}
