@@ -16,18 +16,32 @@ fn the_samples_are_judged_as_was_written_down() {
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("samples-{}", std::process::id()));
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).unwrap();
-    let mut judged = judged(&dir, &[]);
-    compared(&dir);
     // The default study has the two frameworks of the seed; here are the others.
-    let study = dir.join("others.toml");
+    let others = dir.join("others.toml");
     let text = fs::read_to_string(format!("{STUDY}/frameworks.toml")).unwrap();
     let all = r#"["fastapi", "flask", "express", "nextjs", "axum"]"#;
     assert!(text.contains(all));
-    fs::write(&study, text.replace(all, r#"["flask", "express", "axum"]"#)).unwrap();
-    judged.extend(self::judged(&dir, &[study.to_str().unwrap()]));
-    let study = format!("{STUDY}/arms.toml");
-    judged.extend(self::judged(&dir, &[study.as_str()]));
-    arms(&dir);
+    fs::write(
+        &others,
+        text.replace(all, r#"["flask", "express", "axum"]"#),
+    )
+    .unwrap();
+    let of_arms = format!("{STUDY}/arms.toml");
+    // Each has a ledger of its own, so that they can go side by side.
+    let [seed, rest, four] = ["seed", "rest", "four"].map(|name| dir.join(name));
+    let mut judged = std::thread::scope(|scope| {
+        let rest = scope.spawn(|| judged(&rest, &[others.to_str().unwrap()]));
+        let four = scope.spawn(|| {
+            let names = judged(&four, &[of_arms.as_str()]);
+            arms(&four);
+            names
+        });
+        let mut names = judged(&seed, &[]);
+        compared(&seed);
+        names.extend(rest.join().unwrap());
+        names.extend(four.join().unwrap());
+        names
+    });
     let mut samples = agent::recorded::all();
     let arms = samples.iter().flat_map(|sample| {
         let (framework, name) = sample.split_once('/').unwrap();
