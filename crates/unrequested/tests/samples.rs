@@ -17,29 +17,26 @@ fn the_samples_are_judged_as_was_written_down() {
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).unwrap();
     // The default study has the two frameworks of the seed; here are the others.
-    let others = dir.join("others.toml");
     let text = fs::read_to_string(format!("{STUDY}/frameworks.toml")).unwrap();
     let all = r#"["fastapi", "flask", "express", "nextjs", "axum"]"#;
     assert!(text.contains(all));
-    fs::write(
-        &others,
-        text.replace(all, r#"["flask", "express", "axum"]"#),
-    )
-    .unwrap();
-    let of_arms = format!("{STUDY}/arms.toml");
-    // Each has a ledger of its own, so that they can go side by side.
-    let [seed, rest, four] = ["seed", "rest", "four"].map(|name| dir.join(name));
+    let text = text.replace(all, r#"["flask", "express", "axum"]"#);
+    let study = dir.join("others.toml");
+    fs::write(&study, text).unwrap();
+    // Each with a ledger of its own, so that they can go side by side.
     let mut judged = std::thread::scope(|scope| {
-        let rest = scope.spawn(|| judged(&rest, &[others.to_str().unwrap()]));
-        let four = scope.spawn(|| {
-            let names = judged(&four, &[of_arms.as_str()]);
-            arms(&four);
+        let others = scope.spawn(|| judged(&dir.join("others"), &[study.to_str().unwrap()]));
+        let of_arms = scope.spawn(|| {
+            let dir = dir.join("arms");
+            let names = judged(&dir, &[format!("{STUDY}/arms.toml").as_str()]);
+            arms(&dir);
             names
         });
-        let mut names = judged(&seed, &[]);
-        compared(&seed);
-        names.extend(rest.join().unwrap());
-        names.extend(four.join().unwrap());
+        let dir = dir.join("default");
+        let mut names = judged(&dir, &[]);
+        compared(&dir);
+        names.extend(others.join().unwrap());
+        names.extend(of_arms.join().unwrap());
         names
     });
     let mut samples = agent::recorded::all();
