@@ -166,6 +166,10 @@ fn validators(value: &Value, among_errors: bool, depth: u8, into: &mut Vec<Named
             let complaint = map
                 .keys()
                 .any(|key| PLACES.contains(&key.as_str()) || COMPLAINT.contains(&key.as_str()));
+            // Where it says its place, a list of words is what may stand there, or what was too much.
+            let placed = map
+                .iter()
+                .any(|(key, inner)| PLACES.contains(&key.as_str()) && place(inner).is_some());
             for (key, inner) in map {
                 let plain = names::plain(key);
                 if PLACES.contains(&plain.as_str()) {
@@ -178,7 +182,9 @@ fn validators(value: &Value, among_errors: bool, depth: u8, into: &mut Vec<Named
                     || plain.contains("error")
                     || matches!(plain.as_str(), "detail" | "details" | "messages" | "issues");
                 let told = match inner {
-                    Value::Array(list) => !list.is_empty() && list.iter().all(Value::is_string),
+                    Value::Array(list) => {
+                        !placed && !list.is_empty() && list.iter().all(Value::is_string)
+                    }
                     Value::String(_) => among_errors && !complaint,
                     Value::Object(inner) => inner.contains_key("_errors"),
                     _ => false,
@@ -370,6 +376,15 @@ mod tests {
             found.sort_by_key(|name| wanted.iter().position(|one| one == name));
             assert_eq!(found, wanted, "{library}");
         }
+    }
+
+    #[test]
+    fn what_a_field_may_be_names_no_field() {
+        let zod = json!({"error": {"issues": [{"received": "user", "code": "invalid_enum_value", "options": ["buyer", "seller"],
+            "path": ["role"], "message": "Invalid enum value."}]}});
+        assert_eq!(named_by(&zod.to_string(), &[]), ["role"]);
+        let spring = json!({"path": "/register", "errors": {"full_name": ["Required"]}});
+        assert_eq!(named_by(&spring.to_string(), &[]), ["full_name"]);
     }
 
     #[test]
