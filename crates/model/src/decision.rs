@@ -325,6 +325,98 @@ pub fn changes<'a>(before: &'a [Decision], after: &'a [Decision]) -> Vec<Change<
 mod tests {
     use super::*;
 
+    fn decided(matter: &str, choice: &str, cost: &str) -> Decision {
+        Decision {
+            decision: matter.into(),
+            choice: choice.into(),
+            origin: Origin::HandWritten,
+            parameters: [("cost".to_owned(), cost.to_owned())].into(),
+            below: None,
+            confidence: Confidence::High,
+            spans: Vec::new(),
+            lines: 1,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_origin_is_called_what_it_is_kept_as() {
+        let (name, version) = ("x".to_owned(), None);
+        let chosen = [
+            Origin::Library {
+                name: name.clone(),
+                version: version.clone(),
+            },
+            Origin::Framework {
+                name: name.clone(),
+                version,
+            },
+            Origin::Runtime {
+                module: name.clone(),
+            },
+            Origin::HandWritten,
+        ];
+        let not = [Origin::Absent, Origin::Unknown { why: name }];
+        for (origin, is_chosen) in chosen
+            .iter()
+            .map(|one| (one, true))
+            .chain(not.iter().map(|one| (one, false)))
+        {
+            let kept = serde_json::to_value(origin).unwrap();
+            assert_eq!(kept["from"], origin.word());
+            assert_eq!(origin.is_chosen(), is_chosen, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn what_changed_is_told_by_choice_and_parameters_and_not_by_place() {
+        let hash = decided("password-hash", "bcrypt", "12");
+        let moved = Decision {
+            lines: 9,
+            notes: vec!["elsewhere".into()],
+            ..hash.clone()
+        };
+        let weaker = decided("password-hash", "bcrypt", "4");
+        let headers = decided("security-headers", "helmet", "0");
+        assert_eq!(
+            hash.fingerprint(),
+            "password-hash: bcrypt (hand-written) cost=12"
+        );
+        assert_eq!(
+            (hash.parameter("cost"), hash.parameter("salt")),
+            (Some("12"), None)
+        );
+        let old = [hash.clone(), headers.clone()];
+        assert_eq!(changes(&old, &[headers.clone(), moved]), []);
+        let now = [weaker.clone(), decided("rate-limit", "own", "5")];
+        let wanted = [
+            Change::Changed(&old[0], &now[0]),
+            Change::New(&now[1]),
+            Change::Gone(&old[1]),
+        ];
+        assert_eq!(changes(&old, &now), wanted);
+        let told = wanted.iter().map(|one| Turn::from(one).decision().cloned());
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [Some(weaker), Some(now[1].clone()), Some(headers)]
+        );
+    }
+
+    #[test]
+    fn what_was_not_tested_is_not_told() {
+        assert_eq!(InForce::Untested.told(), "");
+        for other in [
+            InForce::Enforced,
+            InForce::NotInForce,
+            InForce::Gift,
+            InForce::Absent,
+        ] {
+            assert_eq!(other.told(), other.name());
+        }
+        let names = [InForce::NotInForce, InForce::Untested].map(InForce::name);
+        assert_eq!(names, ["not in force", "not tested"]);
+    }
+
     #[test]
     fn only_a_whole_set_of_resisted_verdicts_is_in_force() {
         let hand = Origin::HandWritten;
