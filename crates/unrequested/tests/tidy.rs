@@ -113,6 +113,28 @@ fn there_are_33_exploits_numbered_in_order_each_with_a_whole_page() {
     }
 }
 
+/// But for lists of modules, and for what only tests and fuzz targets use.
+#[test]
+fn every_file_that_decides_has_been_changed_one_operator_at_a_time() {
+    let mut sources = Vec::new();
+    for folder in ["crates/exploit/src", "crates/model/src"] {
+        files(&Path::new(ROOT).join(folder), "rs", &mut sources);
+    }
+    let names = sources.iter().map(|path| path.strip_prefix(ROOT).unwrap());
+    let names = names.map(|path| path.to_str().unwrap().to_owned());
+    let decides = |name: &String| {
+        let beside = ["/tests/", "/fuzz/", "/tests.rs", "/lib.rs"];
+        !beside.iter().any(|part| name.contains(part))
+    };
+    let text = fs::read_to_string(format!("{ROOT}/docs/mutants.txt")).unwrap();
+    let heads = text.lines().filter_map(|line| line.strip_prefix("== "));
+    let heads = heads.map(|line| line.split(' ').next().unwrap().to_owned());
+    assert_eq!(
+        names.filter(decides).collect::<BTreeSet<_>>(),
+        heads.collect::<BTreeSet<_>>()
+    );
+}
+
 #[test]
 fn every_control_that_a_prompt_names_is_an_exploit() {
     let prompts = agent::prompts().unwrap();
